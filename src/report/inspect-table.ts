@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The text of `numashard inspect`: what the model is, and where its bytes are by role and by type.
+import type { Model, ModelTensor } from '../model/types.js';
+
+export function renderInspect(model: Model): string {
+  const { architecture, blockCount, tensors, files, byteLength } = model;
+  const lines = [
+    `${printable(architecture)}, ${count(blockCount, 'block')}, ${count(tensors.length, 'tensor')}, ${mebibytes(byteLength)} MiB`,
+    ...files.map((file) => `${printable(file.path)} (${mebibytes(file.byteLength)} MiB)`),
+  ];
+  if (tensors.length === 0) return lines.join('\n');
+  return [
+    ...lines,
+    '',
+    ...table('role', tensors, ({ role }) => role, byteLength),
+    '',
+    ...table('type', tensors, ({ type }) => type, byteLength),
+  ].join('\n');
+}
+
+function table(
+  title: string,
+  tensors: readonly ModelTensor[],
+  keyOf: (tensor: ModelTensor) => string,
+  byteLength: number,
+): string[] {
+  const groups = new Map<string, { tensors: number; bytes: number }>();
+  for (const tensor of tensors) {
+    const key = keyOf(tensor);
+    const group = groups.get(key) ?? { tensors: 0, bytes: 0 };
+    groups.set(key, { tensors: group.tensors + 1, bytes: group.bytes + tensor.byteLength });
+  }
+  const rows = [...groups]
+    .sort(([, a], [, b]) => b.bytes - a.bytes)
+    .map(([key, group]) =>
+      row(key, `${group.tensors}`, mebibytes(group.bytes), percent(group.bytes, byteLength)),
+    );
+  return [row(title, 'tensors', 'MiB', '%'), ...rows];
+}
+
+function row(key: string, tensors: string, bytes: string, share: string): string {
+  return `${key.padEnd(8)} ${tensors.padStart(8)} ${bytes.padStart(12)} ${share.padStart(6)}`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(2);
+}
+
+function percent(part: number, whole: number): string {
+  return ((100 * part) / whole).toFixed(1);
+}
+
+/** Names come from the file: what would move a terminal's cursor or reorder text is shown as an escape. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
