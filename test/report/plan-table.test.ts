@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { planPlacement } from '../../src/plan/plan-placement.js';
+import { renderExports, renderPlan } from '../../src/report/plan-table.js';
+import { GiB, machine, model } from '../plan/machines.js';
+
+const plan = planPlacement({
+  model: model(8, GiB),
+  topology: machine([{ free: GiB }, {}]),
+  threads: null,
+  strategy: null,
+});
+
+describe('renderPlan', () => {
+  it('shows every strategy, marks the chosen one and ends with warnings', () => {
+    expect(renderPlan(plan)).toBe(
+      [
+        '   strategy    fits            memory per node           threads     map',
+        '   flat        yes             –                         –           –',
+        '   isolate     yes             1: 8.00 GiB               1: 4        *:node1',
+        '   interleave  3.00 GiB short  0: 4.00 GiB, 1: 4.00 GiB  0: 4, 1: 4  *:interleave(all)',
+        '   layers      yes             0: 0 B, 1: 8.00 GiB       0: 4, 1: 4  0-7:node1,*:node1',
+        '→  rows        3.00 GiB short  0: 4.00 GiB, 1: 4.00 GiB  0: 4, 1: 4  *:rows',
+        'chosen: rows with 8 threads',
+        `warning: rows lacks free memory: ${3 * GiB} bytes on node 0; what fits: flat, isolate, layers [does-not-fit]`,
+      ].join('\n'),
+    );
+  });
+});
+
+describe('renderExports', () => {
+  it('is read back by a shell as it was', () => {
+    const environment = { GGML_NUMA_SHARD_MAP: "name='a b':0,*:rows(0,2)", LD_PRELOAD: '/opt/lib $x.so' };
+    const script = `${renderExports({ environment, threads: 8 })}\nprintf '%s|%s' "$GGML_NUMA_SHARD_MAP" "$LD_PRELOAD"`;
+    expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' })).toBe(
+      Object.values(environment).join('|'),
+    );
+  });
+
+  it('is a plain environment file', () => {
+    expect(renderExports(plan, 'env')).toBe(
+      '# run llama.cpp with -t 8\nGGML_NUMA_SHARD_MAP=*:rows\nGGML_NUMA_SHARD_THREADS=0:4,1:4',
+    );
+  });
+});
