@@ -1,0 +1,1367 @@
+// SPDX-License-Identifier: MIT
+/*
+ * ggml-numa-shard.h: puts tensors on NUMA nodes as the shard map in GGML_NUMA_SHARD_MAP says, and reports
+ * where they are. Header-only, C11 or C++17, no dependency but libc; one thread at a time, state per
+ * translation unit. Off Linux, and on one node, everything is "flat": nothing is done, assign says -1.
+ *
+ *     #include "ggml-numa-shard.h"
+ *     #include <stdlib.h>
+ *
+ *     int main(void) {
+ *         size_t size = 4096 * 4096;
+ *         void *data = aligned_alloc(4096, size);
+ *         if (ggml_numa_shard_init() < 0) fprintf(stderr, "%s\n", ggml_numa_shard_error());
+ *         int node = ggml_numa_shard_assign("blk.0.attn_q.weight", data, size);
+ *         memset(data, 0, size);
+ *         printf("node %d\n", node);
+ *         ggml_numa_shard_stats();
+ *         ggml_numa_shard_cleanup();
+ *         free(data);
+ *         return 0;
+ *     }
+ *
+ * The map is rules, `selector:target`, between commas. Selectors: layers (0-8), a role (attn, ffn, experts,
+ * shared, router, norm, embed, output, ssm, other), both (0-8.attn), name=GLOB, or *. Targets: a node (node3
+ * or 3), interleave(0-3), weighted(0=2,1=1), rows, rows(0-3), cyclic(16) or cyclic(16,0-3). name= wins over
+ * layers.role, role, layers and *; among equals the first. What no rule names goes round robin by layer.
+ *
+ *     ggml_numa_shard_init         1 active, 0 flat, -1 the map is wrong (ggml_numa_shard_error says where).
+ *                                  Without a map: 1 on two or more nodes, round robin by layer
+ *     ggml_numa_shard_assign       the node with most of the tensor, -1 when a part was not placed
+ *     ggml_numa_shard_assign_rows  the same, by the rows that each of ggml's workers reads
+ *     ggml_numa_shard_stats        prints what was asked and what the kernel found; get_stats hands it over
+ *     ggml_numa_shard_cleanup      takes the policies back and frees everything
+ *
+ * Whole pages are placed: each goes to the node with most of it. Names in gns_ are for our own libraries.
+ */
+#ifndef GGML_NUMA_SHARD_H
+#define GGML_NUMA_SHARD_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __linux__
+#include <dirent.h>
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#ifndef __cplusplus
+extern long syscall(long number, ...); /* -std=c11 hides it */
+#endif
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define GNS_API static __attribute__((unused))
+#define GNS_PRINTF(text, values) __attribute__((format(printf, text, values)))
+#else
+#define GNS_API static
+#define GNS_PRINTF(text, values)
+#endif
+
+/* ==== Limits: a map is untrusted input =============================================================== */
+
+enum {
+    GNS_MAX_TEXT = 1 << 20,       /* bytes of map text; Linux takes no environment string over 2 MiB */
+    GNS_MAX_NODES = 1024,         /* node ids end below this: the kernel's NODES_SHIFT is at most 10 */
+    GNS_MAX_LAYER = 999999999,    /* nine digits: fits int32_t, and a JavaScript number */
+    GNS_MAX_SLICES = 8192,        /* slices of cyclic(): Linux has no more CPUs (x86-64 NR_CPUS) */
+    GNS_MAX_WEIGHT = 255          /* as the kernel's weighted interleave (node weights are u8) */
+};
+
+/* ==== Types ========================================================================================== */
+
+enum gns_role {
+    GNS_ROLE_ATTN, GNS_ROLE_FFN, GNS_ROLE_EXPERTS, GNS_ROLE_SHARED, GNS_ROLE_ROUTER,
+    GNS_ROLE_NORM, GNS_ROLE_EMBED, GNS_ROLE_OUTPUT, GNS_ROLE_SSM, GNS_ROLE_OTHER,
+    GNS_ROLE_COUNT
+};
+
+static const char *const gns_role_names[GNS_ROLE_COUNT] = {
+    "attn", "ffn", "experts", "shared", "router", "norm", "embed", "output", "ssm", "other"
+};
+
+/* What a rule selects, from the weakest to the strongest claim. */
+enum gns_selector_kind { GNS_ANY, GNS_LAYERS, GNS_ROLE, GNS_LAYERS_ROLE, GNS_NAME, GNS_SELECTOR_COUNT };
+
+enum gns_target_kind { GNS_NODE, GNS_INTERLEAVE, GNS_WEIGHTED, GNS_ROWS, GNS_CYCLIC };
+
+/* How ggml divides one product among its workers (docs/cuts.md). */
+enum gns_cut {
+    GNS_CUT_ROWS,                  /* worker i of n: rows [i*d, min((i+1)*d, R)), d = ceil(R/n) */
+    GNS_CUT_ROWS_REPACKED,         /* the same, both ends rounded up to a multiple of group */
+    GNS_CUT_ROWS_REPACKED_EXPERTS, /* floor(i*R/n) to floor((i+1)*R/n), both rounded up likewise */
+    GNS_CUT_MATRICES,              /* whole matrices (heads), cut as GNS_CUT_ROWS cuts rows */
+    GNS_CUT_NONE                   /* no fixed owner */
+};
+
+struct gns_error {
+    const char *code; /* stable: map-syntax, map-role, map-node, map-range, map-empty-rule, map-rows-nodes */
+    int column;       /* 1-based, in characters (UTF-8 code points) */
+    char message[256];
+};
+
+struct gns_nodes {
+    int *ids; /* ascending */
+    int count;
+};
+
+struct gns_rule {
+    enum gns_selector_kind selector;
+    int first, last;    /* GNS_LAYERS, GNS_LAYERS_ROLE; inclusive */
+    enum gns_role role; /* GNS_ROLE, GNS_LAYERS_ROLE */
+    char *glob;         /* GNS_NAME */
+    enum gns_target_kind target;
+    int all;      /* nodes were written as `all` or left out */
+    int *nodes;   /* in the order written */
+    int *weights; /* GNS_WEIGHTED: one a node */
+    int node_count;
+    int slices; /* GNS_CYCLIC */
+    char *text; /* the rule as written, trimmed */
+    int column;
+};
+
+struct gns_map {
+    struct gns_rule *rules;
+    int count;
+    int observe;              /* the map is the word `observe` */
+    int rows_rule;            /* index of the first rows rule, -1 when none */
+    struct gns_nodes machine; /* nodes with memory; none: machine unknown */
+    struct gns_nodes usable;  /* nodes with CPUs and memory */
+};
+
+struct gns_shape {
+    uint64_t row_bytes;
+    int64_t rows;     /* of one matrix: ne1 */
+    int64_t matrices; /* ne2 * ne3 */
+    int64_t group;    /* rows that stay together under the repacked cuts */
+    enum gns_cut cut;
+};
+
+/* Each node's share of the rows, in the order in which workers take them. */
+struct gns_shares {
+    const int *nodes;
+    const int *weights; /* NULL: equal */
+    int count;
+};
+
+typedef void (*gns_emit)(void *context, uint64_t offset, uint64_t byte_length, int node);
+
+/* ==== Nodes of this machine: /sys/devices/system/node ================================================ */
+
+GNS_API void gns_nodes_free(struct gns_nodes *nodes) {
+    free(nodes->ids);
+    nodes->ids = NULL;
+    nodes->count = 0;
+}
+
+GNS_API int gns_nodes_index(const struct gns_nodes *nodes, int id) {
+    for (int i = 0; nodes != NULL && i < nodes->count; i++) {
+        if (nodes->ids[i] == id) return i;
+    }
+    return -1;
+}
+
+/* Inserts in order; a known id stays single. -1: no memory. */
+static int gns_nodes_add(struct gns_nodes *nodes, int id) {
+    int at = nodes->count;
+    while (at > 0 && nodes->ids[at - 1] >= id) at--;
+    if (at < nodes->count && nodes->ids[at] == id) return 0;
+    int *ids = (int *)realloc(nodes->ids, ((size_t)nodes->count + 1) * sizeof *ids);
+    if (ids == NULL) return -1;
+    memmove(ids + at + 1, ids + at, (size_t)(nodes->count - at) * sizeof *ids);
+    ids[at] = id;
+    nodes->ids = ids;
+    nodes->count++;
+    return 0;
+}
+
+GNS_API int gns_nodes_copy(struct gns_nodes *out, const struct gns_nodes *from) {
+    out->ids = NULL;
+    out->count = 0;
+    for (int i = 0; from != NULL && i < from->count; i++) {
+        if (gns_nodes_add(out, from->ids[i]) != 0) return -1;
+    }
+    return 0;
+}
+
+#ifdef __linux__
+
+#define GNS_SYSFS_NODES "/sys/devices/system/node"
+
+/* Reads a small sysfs file as text; -1 when it is absent. Some firmware leaves NUL bytes at the end. */
+GNS_PRINTF(3, 4) static int gns_read_sysfs(char *text, size_t size, const char *format, ...) {
+    char path[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(path, sizeof path, format, arguments);
+    va_end(arguments);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return -1;
+    text[fread(text, 1, size - 1, file)] = '\0';
+    fclose(file);
+    return 0;
+}
+
+/* "0-3,8" → ids. Unreadable parts end the list. */
+static int gns_list_add(struct gns_nodes *out, const char *text) {
+    while (*text >= '0' && *text <= '9') {
+        char *end;
+        long first = strtol(text, &end, 10), last = first;
+        if (*end == '-') last = strtol(end + 1, &end, 10);
+        if (last >= (1 << 16)) return 0;
+        for (long id = first; id <= last; id++) {
+            if (gns_nodes_add(out, (int)id) != 0) return -1;
+        }
+        if (*end != ',') return 0;
+        text = end + 1;
+    }
+    return 0;
+}
+
+/* "00000000,0000000f" (most significant word first) → ids. */
+static int gns_bitmap_add(struct gns_nodes *out, const char *text) {
+    size_t length = strcspn(text, "\n");
+    int bit = 0;
+    while (length-- > 0) {
+        char digit = text[length];
+        if (digit == ',') continue;
+        int value = digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : 0;
+        for (int i = 0; i < 4; i++, bit++) {
+            if (((value >> i) & 1) != 0 && gns_nodes_add(out, bit) != 0) return -1;
+        }
+    }
+    return 0;
+}
+
+/* The online CPUs of a node, ascending; `root` NULL means this machine. 0, or -1: no memory. */
+GNS_API int gns_node_cpus(struct gns_nodes *cpus, int node, const char *root) {
+    char text[16384];
+    struct gns_nodes online = {NULL, 0}, found = {NULL, 0};
+    const char *base = root != NULL ? root : GNS_SYSFS_NODES;
+    int failed = 0;
+    cpus->ids = NULL;
+    cpus->count = 0;
+    if (gns_read_sysfs(text, sizeof text, "%s/../cpu/online", base) == 0) failed |= gns_list_add(&online, text);
+    if (gns_read_sysfs(text, sizeof text, "%s/node%d/cpulist", base, node) == 0) {
+        failed |= gns_list_add(&found, text);
+    } else if (gns_read_sysfs(text, sizeof text, "%s/node%d/cpumap", base, node) == 0) {
+        failed |= gns_bitmap_add(&found, text);
+    } else if (node == 0) { /* a machine without nodes is one node 0 */
+        failed |= gns_nodes_copy(&found, &online);
+    }
+    for (int i = 0; i < found.count; i++) {
+        if (online.count == 0 || gns_nodes_index(&online, found.ids[i]) >= 0) failed |= gns_nodes_add(cpus, found.ids[i]);
+    }
+    gns_nodes_free(&online);
+    gns_nodes_free(&found);
+    return failed != 0 ? -1 : 0;
+}
+
+/* meminfo's MemTotal is the one file every kernel has; has_memory and has_cpu lie on some machines. */
+static int gns_node_has_memory(int node, const char *root) {
+    char text[4096];
+    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return 1;
+    const char *total = strstr(text, "MemTotal:");
+    return total == NULL || strtoull(total + strlen("MemTotal:"), NULL, 10) > 0;
+}
+
+/*
+ * The nodes with memory, and those with CPUs and memory. Without a node directory both are node 0.
+ * `root` NULL means this machine. 0, or -1: no memory.
+ */
+GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, const char *root) {
+    const char *base = root != NULL ? root : GNS_SYSFS_NODES;
+    int failed = 0;
+    memory->ids = usable->ids = NULL;
+    memory->count = usable->count = 0;
+    DIR *directory = opendir(base);
+    const struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        char *end;
+        if (strncmp(entry->d_name, "node", 4) != 0 || entry->d_name[4] < '0' || entry->d_name[4] > '9') continue;
+        long id = strtol(entry->d_name + 4, &end, 10);
+        if (*end != '\0' || id >= GNS_MAX_NODES || !gns_node_has_memory((int)id, base)) continue;
+        struct gns_nodes cpus;
+        failed |= gns_nodes_add(memory, (int)id);
+        failed |= gns_node_cpus(&cpus, (int)id, root);
+        if (cpus.count > 0) failed |= gns_nodes_add(usable, (int)id);
+        gns_nodes_free(&cpus);
+    }
+    if (directory != NULL) closedir(directory);
+    if (memory->count == 0) failed |= gns_nodes_add(memory, 0) | gns_nodes_add(usable, 0);
+    return failed != 0 ? -1 : 0;
+}
+
+#endif /* __linux__ */
+
+/* ==== Grammar: text to rules ========================================================================= */
+
+struct gns_parser {
+    const char *text;
+    const char *rule_start; /* the rule being read, trimmed */
+    const char *rule_end;
+    int rule_column;
+    unsigned char seen[GNS_MAX_NODES]; /* nodes that the rule has named so far */
+    struct gns_map *map;
+    struct gns_error *err;
+};
+
+/* Characters between two places: bytes that do not continue a UTF-8 code point. */
+static int gns_characters(const char *from, const char *to) {
+    int count = 0;
+    for (; from < to; from++) count += ((unsigned char)*from & 0xC0) != 0x80;
+    return count;
+}
+
+GNS_PRINTF(4, 5)
+static int gns_fail(struct gns_parser *p, const char *at, const char *code, const char *format, ...) {
+    if (p->err == NULL) return -1;
+    int shown = (int)(p->rule_end - p->rule_start);
+    p->err->code = code;
+    p->err->column = p->rule_column + gns_characters(p->rule_start, at);
+    int used = snprintf(p->err->message, sizeof p->err->message, "shard map, column %d, rule '%.*s%s': ",
+                        p->err->column, shown > 60 ? 60 : shown, p->rule_start, shown > 60 ? "..." : "");
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(p->err->message + used, sizeof p->err->message - (size_t)used, format, arguments);
+    va_end(arguments);
+    for (char *c = p->err->message; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?'; /* maps are foreign text, messages go to terminals */
+    }
+    return -1;
+}
+
+static int gns_no_memory(struct gns_parser *p) {
+    return gns_fail(p, p->rule_start, "out-of-memory", "no memory for it");
+}
+
+static char *gns_text_copy(const char *start, const char *end) {
+    char *copy = (char *)malloc((size_t)(end - start) + 1);
+    if (copy == NULL) return NULL;
+    memcpy(copy, start, (size_t)(end - start));
+    copy[end - start] = '\0';
+    return copy;
+}
+
+static int gns_is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static int gns_is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static int gns_is_word(const char *start, const char *end, const char *word) {
+    return (size_t)(end - start) == strlen(word) && memcmp(start, word, strlen(word)) == 0;
+}
+
+/* Reads digits; values over GNS_MAX_LAYER become GNS_MAX_LAYER + 1. -1: no digit here. */
+static int gns_number(const char **at, const char *end) {
+    if (*at >= end || !gns_is_digit(**at)) return -1;
+    int value = 0;
+    for (; *at < end && gns_is_digit(**at); ++*at) {
+        value = value > GNS_MAX_LAYER / 10 ? GNS_MAX_LAYER + 1 : value * 10 + (**at - '0');
+    }
+    return value;
+}
+
+static const char *gns_find_char(const char *start, const char *end, char c) {
+    const char *found = start < end ? (const char *)memchr(start, c, (size_t)(end - start)) : NULL;
+    return found != NULL ? found : end;
+}
+
+/* A rule ends at the next comma that is in no parenthesis of its target. */
+static const char *gns_rule_end(const char *at, const char *end) {
+    int depth = 0, in_target = 0;
+    for (; at < end; at++) {
+        if (*at == ',' && depth == 0) break;
+        if (*at == ':') in_target = 1;
+        if (*at == '(' && in_target) depth++;
+        if (*at == ')' && depth > 0) depth--;
+    }
+    return at;
+}
+
+static int gns_parse_role(struct gns_parser *p, const char *start, const char *end, enum gns_role *role) {
+    for (int i = 0; i < GNS_ROLE_COUNT; i++) {
+        if (!gns_is_word(start, end, gns_role_names[i])) continue;
+        *role = (enum gns_role)i;
+        return 0;
+    }
+    const char *format = "unknown role '%.*s'; roles are attn, ffn, experts, shared, router, norm, embed, output, ssm, other";
+    return gns_fail(p, start, "map-role", format, end - start > 40 ? 40 : (int)(end - start), start);
+}
+
+static int gns_parse_layers(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
+    const char *start = at, *last = at;
+    rule->selector = GNS_LAYERS;
+    rule->first = rule->last = gns_number(&at, end);
+    if (at < end && *at == '-') {
+        last = ++at;
+        rule->last = gns_number(&at, end);
+        if (rule->last < 0) return gns_fail(p, at, "map-syntax", "a layer number is missing after '-'");
+    }
+    if (at < end && *at != '.') return gns_fail(p, at, "map-syntax", "unexpected '%c' after the layers", *at);
+    if (rule->first > GNS_MAX_LAYER) return gns_fail(p, start, "map-range", "no model has that many layers");
+    if (rule->last > GNS_MAX_LAYER) return gns_fail(p, last, "map-range", "no model has that many layers");
+    if (rule->last < rule->first) return gns_fail(p, start, "map-range", "layers run backwards");
+    if (at == end) return 0;
+    rule->selector = GNS_LAYERS_ROLE;
+    return gns_parse_role(p, at + 1, end, &rule->role);
+}
+
+static int gns_parse_selector(struct gns_parser *p, const char *start, const char *end, struct gns_rule *rule) {
+    if (start == end) return gns_fail(p, start, "map-syntax", "no selector before ':'");
+    if (gns_is_digit(*start)) return gns_parse_layers(p, start, end, rule);
+    if (gns_is_word(start, end, "*")) {
+        rule->selector = GNS_ANY;
+        return 0;
+    }
+    if (end - start >= 5 && memcmp(start, "name=", 5) == 0) {
+        if (end - start == 5) return gns_fail(p, end, "map-syntax", "no tensor name after 'name='");
+        rule->selector = GNS_NAME;
+        rule->glob = gns_text_copy(start + 5, end);
+        return rule->glob != NULL ? 0 : gns_no_memory(p);
+    }
+    rule->selector = GNS_ROLE;
+    return gns_parse_role(p, start, end, &rule->role);
+}
+
+static int gns_add_node(struct gns_parser *p, const char *at, struct gns_rule *rule, int node) {
+    const struct gns_map *map = p->map;
+    if (node >= GNS_MAX_NODES) return gns_fail(p, at, "map-node", "node ids end at %d", GNS_MAX_NODES - 1);
+    if (p->seen[node]) return gns_fail(p, at, "map-node", "node %d stands there twice", node);
+    p->seen[node] = 1;
+    if (map->machine.count > 0) {
+        if (gns_nodes_index(&map->machine, node) < 0) {
+            return gns_fail(p, at, "map-node", "this machine has no node %d with memory", node);
+        }
+        if (rule->target == GNS_ROWS && gns_nodes_index(&map->usable, node) < 0) {
+            return gns_fail(p, at, "map-node", "node %d has no CPUs, so no worker reads there", node);
+        }
+    }
+    int *nodes = (int *)realloc(rule->nodes, ((size_t)rule->node_count + 1) * sizeof *nodes);
+    if (nodes == NULL) return gns_no_memory(p);
+    rule->nodes = nodes;
+    rule->nodes[rule->node_count++] = node;
+    return 0;
+}
+
+/* `all`, or nothing: where threads read, the nodes that have CPUs; else every node with memory. */
+static int gns_add_all(struct gns_parser *p, const char *at, struct gns_rule *rule) {
+    int threads = rule->target == GNS_ROWS || rule->target == GNS_CYCLIC;
+    const struct gns_nodes *nodes = threads ? &p->map->usable : &p->map->machine;
+    rule->all = 1;
+    for (int i = 0; i < nodes->count; i++) {
+        if (gns_add_node(p, at, rule, nodes->ids[i]) != 0) return -1;
+    }
+    if (p->map->machine.count > 0 && nodes->count == 0) {
+        return gns_fail(p, at, "map-node", "no node of this machine has both CPUs and memory");
+    }
+    return 0;
+}
+
+/* 0-3 | 0,2 | all */
+static int gns_parse_nodes(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
+    if (gns_is_word(at, end, "all")) return gns_add_all(p, at, rule);
+    for (;;) {
+        const char *start = at;
+        int first = gns_number(&at, end), last = first;
+        if (first < 0) return gns_fail(p, at, "map-syntax", "a node number or 'all' is missing here");
+        if (at < end && *at == '-') {
+            at++;
+            last = gns_number(&at, end);
+            if (last < 0) return gns_fail(p, at, "map-syntax", "a node number is missing after '-'");
+        }
+        if (at < end && *at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' among the nodes", *at);
+        if (last < first) return gns_fail(p, start, "map-node", "nodes run backwards");
+        for (int node = first; node <= last; node++) {
+            if (gns_add_node(p, start, rule, node) != 0) return -1;
+        }
+        if (at == end) return 0;
+        at++;
+    }
+}
+
+/* K=W,K=W */
+static int gns_parse_weights(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
+    for (;;) {
+        const char *start = at;
+        int node = gns_number(&at, end);
+        if (node < 0) return gns_fail(p, at, "map-syntax", "a node number is missing here");
+        if (at >= end || *at != '=') return gns_fail(p, at, "map-syntax", "'=' and a weight are missing here");
+        const char *weight_start = ++at;
+        int weight = gns_number(&at, end);
+        if (weight < 1 || weight > GNS_MAX_WEIGHT) {
+            return gns_fail(p, weight_start, "map-syntax", "a weight is an integer from 1 to %d", GNS_MAX_WEIGHT);
+        }
+        if (at < end && *at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' after the weight", *at);
+        if (gns_add_node(p, start, rule, node) != 0) return -1;
+        int *weights = (int *)realloc(rule->weights, (size_t)rule->node_count * sizeof *weights);
+        if (weights == NULL) return gns_no_memory(p);
+        rule->weights = weights;
+        rule->weights[rule->node_count - 1] = weight;
+        if (at == end) return 0;
+        at++;
+    }
+}
+
+/* N [, nodes] */
+static int gns_parse_cyclic(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
+    const char *start = at;
+    rule->slices = gns_number(&at, end);
+    if (rule->slices < 1 || rule->slices > GNS_MAX_SLICES) {
+        return gns_fail(p, start, "map-syntax", "the number of slices is an integer from 1 to %d", GNS_MAX_SLICES);
+    }
+    if (at == end) return gns_add_all(p, start, rule);
+    if (*at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' after the number of slices", *at);
+    return gns_parse_nodes(p, at + 1, end, rule);
+}
+
+static int gns_parse_target(struct gns_parser *p, const char *start, const char *end, struct gns_rule *rule) {
+    const char *open = gns_find_char(start, end, '(');
+    if (start == end) return gns_fail(p, start, "map-syntax", "no target after ':'");
+    if (gns_is_digit(*start) || (end - start >= 4 && memcmp(start, "node", 4) == 0)) {
+        const char *at = gns_is_digit(*start) ? start : start + 4, *number = at;
+        int node = gns_number(&at, end);
+        rule->target = GNS_NODE;
+        if (node < 0) return gns_fail(p, at, "map-syntax", "a node number is missing here");
+        if (at < end) return gns_fail(p, at, "map-syntax", "unexpected '%c' after the node", *at);
+        return gns_add_node(p, number, rule, node);
+    }
+    if (gns_is_word(start, open, "interleave")) rule->target = GNS_INTERLEAVE;
+    else if (gns_is_word(start, open, "weighted")) rule->target = GNS_WEIGHTED;
+    else if (gns_is_word(start, open, "rows")) rule->target = GNS_ROWS;
+    else if (gns_is_word(start, open, "cyclic")) rule->target = GNS_CYCLIC;
+    else {
+        return gns_fail(p, start, "map-syntax",
+                        "unknown target; targets are a node, interleave(), weighted(), rows, rows(), cyclic()");
+    }
+    if (open == end) {
+        if (rule->target == GNS_ROWS) return gns_add_all(p, start, rule);
+        return gns_fail(p, end, "map-syntax", "'(' is missing here");
+    }
+    const char *close = gns_find_char(open, end, ')');
+    if (close == end) return gns_fail(p, open, "map-syntax", "this '(' is not closed");
+    if (close + 1 < end) return gns_fail(p, close + 1, "map-syntax", "unexpected '%c' after ')'", close[1]);
+    switch (rule->target) {
+    case GNS_WEIGHTED: return gns_parse_weights(p, open + 1, close, rule);
+    case GNS_CYCLIC: return gns_parse_cyclic(p, open + 1, close, rule);
+    default: return gns_parse_nodes(p, open + 1, close, rule);
+    }
+}
+
+/* A worker has one home: every rows rule names the same nodes as the first. */
+static int gns_check_rows(struct gns_parser *p, int index) {
+    struct gns_map *map = p->map;
+    const struct gns_rule *rule = &map->rules[index];
+    if (rule->target != GNS_ROWS) return 0;
+    if (map->rows_rule < 0) map->rows_rule = index;
+    const struct gns_rule *first = &map->rules[map->rows_rule];
+    if (map->machine.count == 0 && (rule->all || first->all)) return 0; /* nothing to compare */
+    int same = rule->node_count == first->node_count;
+    for (int i = 0; i < first->node_count && same; i++) same = p->seen[first->nodes[i]];
+    if (same) return 0;
+    return gns_fail(p, p->rule_start, "map-rows-nodes", "other nodes than the rows rule at column %d: a worker has one home",
+                    first->column);
+}
+
+static int gns_parse_rule(struct gns_parser *p) {
+    struct gns_map *map = p->map;
+    const char *colon = gns_find_char(p->rule_start, p->rule_end, ':');
+    if ((map->count & (map->count - 1)) == 0) { /* room doubles at every power of two */
+        size_t room = map->count == 0 ? 1 : (size_t)map->count * 2;
+        struct gns_rule *rules = (struct gns_rule *)realloc(map->rules, room * sizeof *rules);
+        if (rules == NULL) return gns_no_memory(p);
+        map->rules = rules;
+    }
+    struct gns_rule *rule = &map->rules[map->count];
+    memset(rule, 0, sizeof *rule);
+    map->count++;
+    memset(p->seen, 0, sizeof p->seen);
+    rule->column = p->rule_column;
+    rule->text = gns_text_copy(p->rule_start, p->rule_end);
+    if (rule->text == NULL) return gns_no_memory(p);
+    if (colon == p->rule_end) return gns_fail(p, p->rule_start, "map-syntax", "not of the form selector:target");
+    if (gns_parse_selector(p, p->rule_start, colon, rule) != 0) return -1;
+    if (gns_parse_target(p, colon + 1, p->rule_end, rule) != 0) return -1;
+    return gns_check_rows(p, map->count - 1);
+}
+
+static int gns_parse_rules(struct gns_parser *p) {
+    const char *at = p->text, *end = at + strlen(at);
+    p->rule_start = p->rule_end = at;
+    p->rule_column = 1;
+    if (end - at > GNS_MAX_TEXT) {
+        return gns_fail(p, at, "map-syntax", "%ld bytes of text, the limit is %d", (long)(end - at), GNS_MAX_TEXT);
+    }
+    for (;;) {
+        while (at < end && gns_is_space(*at)) at++;
+        const char *comma = gns_rule_end(at, end);
+        p->rule_column += gns_characters(p->rule_start, at);
+        p->rule_start = at;
+        p->rule_end = comma;
+        while (p->rule_end > at && gns_is_space(p->rule_end[-1])) p->rule_end--;
+        if (p->rule_end == at) return gns_fail(p, at, "map-empty-rule", "a rule is missing here");
+        if (p->map->count == 0 && comma == end && gns_is_word(at, p->rule_end, "observe")) {
+            p->map->observe = 1;
+            return 0;
+        }
+        if (gns_parse_rule(p) != 0) return -1;
+        if (comma == end) return 0;
+        at = comma + 1;
+    }
+}
+
+GNS_API void gns_map_free(struct gns_map *map) {
+    for (int i = 0; i < map->count; i++) {
+        free(map->rules[i].glob);
+        free(map->rules[i].nodes);
+        free(map->rules[i].weights);
+        free(map->rules[i].text);
+    }
+    free(map->rules);
+    gns_nodes_free(&map->machine);
+    gns_nodes_free(&map->usable);
+    memset(map, 0, sizeof *map);
+    map->rows_rule = -1;
+}
+
+/*
+ * Reads a map. `machine` (nodes with memory) is what `all` means and what nodes are checked against;
+ * `usable` (with CPUs and memory) the same for `rows` and `cyclic`. Both NULL: nothing is checked and
+ * `all` stays without nodes. `text` NULL is the map without rules: round robin by layer.
+ * 0, or -1 with `err` (may be NULL) filled; `out` is then empty.
+ */
+GNS_API int gns_map_parse(struct gns_map *out, const char *text, const struct gns_nodes *machine,
+                          const struct gns_nodes *usable, struct gns_error *err) {
+    struct gns_parser p;
+    memset(&p, 0, sizeof p);
+    p.text = text;
+    p.map = out;
+    p.err = err;
+    memset(out, 0, sizeof *out);
+    out->rows_rule = -1;
+    int failed = gns_nodes_copy(&out->machine, machine) | gns_nodes_copy(&out->usable, usable);
+    if (failed != 0 && err != NULL) {
+        err->code = "out-of-memory";
+        err->column = 1;
+        snprintf(err->message, sizeof err->message, "shard map: no memory for the list of nodes");
+    }
+    if (failed == 0 && text != NULL) failed = gns_parse_rules(&p);
+    if (failed != 0) gns_map_free(out);
+    return failed;
+}
+
+/* The nodes that the map's rows rules name; 0 when there is no such rule. */
+GNS_API int gns_map_rows_nodes(const struct gns_map *map, const int **ids) {
+    if (map->rows_rule < 0) return 0;
+    *ids = map->rules[map->rows_rule].nodes;
+    return map->rules[map->rows_rule].node_count;
+}
+
+/* ==== Tensor names: layer and role (the same rules, in the same order, as src/model/classify-tensor.ts) */
+
+struct gns_span {
+    const char *start, *end;
+};
+
+static int gns_span_is(struct gns_span s, const char *word) { return gns_is_word(s.start, s.end, word); }
+
+static int gns_span_starts(struct gns_span s, const char *prefix) {
+    size_t length = strlen(prefix);
+    return (size_t)(s.end - s.start) >= length && memcmp(s.start, prefix, length) == 0;
+}
+
+static int gns_span_ends(struct gns_span s, const char *suffix) {
+    size_t length = strlen(suffix);
+    return (size_t)(s.end - s.start) >= length && memcmp(s.end - length, suffix, length) == 0;
+}
+
+static int gns_span_starts_any(struct gns_span s, const char *const *prefixes) {
+    for (; *prefixes != NULL; prefixes++) {
+        if (gns_span_starts(s, *prefixes)) return 1;
+    }
+    return 0;
+}
+
+/* Of another file than the language model's: an image or audio encoder, an adapter. */
+static int gns_is_foreign(struct gns_span s) {
+    static const char *const encoders[] = {"mm.", "v.", "a.", "mtmd.", "resampler.", NULL};
+    return gns_span_starts_any(s, encoders) || gns_span_ends(s, ".lora_a") || gns_span_ends(s, ".lora_b");
+}
+
+/* Nor KV or recurrent state: what roles, layers and `*` speak of. */
+GNS_API int gns_is_language_weight(const char *name) {
+    struct gns_span s = {name, name + strlen(name)};
+    return !gns_is_foreign(s) && !gns_span_starts(s, "cache_");
+}
+
+/* Whether a word between '.' and '_' is norm, norm2, enorm, hnorm or ln. */
+static int gns_is_norm(struct gns_span s) {
+    while (s.start <= s.end) {
+        struct gns_span word = {s.start, s.start};
+        while (word.end < s.end && *word.end != '.' && *word.end != '_') word.end++;
+        s.start = word.end + 1;
+        if (gns_span_is(word, "ln")) return 1;
+        if (gns_span_starts(word, "enorm") || gns_span_starts(word, "hnorm")) word.start++;
+        if (!gns_span_starts(word, "norm")) continue;
+        for (word.start += 4; word.start < word.end && gns_is_digit(*word.start);) word.start++;
+        if (word.start == word.end) return 1;
+    }
+    return 0;
+}
+
+/* ffn_gate.3: experts in separate tensors, as the first Mixtral files had them. */
+static int gns_is_single_expert(struct gns_span s) {
+    const char *at = s.end;
+    while (at > s.start && gns_is_digit(at[-1])) at--;
+    struct gns_span stem = {s.start, at};
+    if (at == s.end) return 0;
+    return gns_span_is(stem, "ffn_gate.") || gns_span_is(stem, "ffn_down.") || gns_span_is(stem, "ffn_up.");
+}
+
+static enum gns_role gns_block_role(struct gns_span s) {
+    static const char *const attention[] = {"attn_", "cross_attn_", "vis_attn_", "indexer.", "indexer_", NULL};
+    static const char *const forward[] = {"ffn.", "ffn_", "channel_mix_", NULL};
+    static const char *const state[] = {"ssm_", "time_mix_", "shortconv.", NULL};
+    if (gns_is_norm(s)) return GNS_ROLE_NORM;
+    if (gns_span_is(s, "ffn_gate_inp") || gns_span_is(s, "ffn_gate_tid2eid")) return GNS_ROLE_ROUTER;
+    if (gns_span_starts(s, "exp_probs_b")) return GNS_ROLE_ROUTER;
+    if (gns_span_starts(s, "ffn_") && gns_span_ends(s, "shexp")) return GNS_ROLE_SHARED;
+    if (gns_span_starts(s, "ffn_") && gns_span_ends(s, "exps")) return GNS_ROLE_EXPERTS;
+    if (gns_is_single_expert(s)) return GNS_ROLE_EXPERTS;
+    if (gns_span_starts_any(s, attention)) return GNS_ROLE_ATTN;
+    if (gns_span_starts_any(s, forward)) return GNS_ROLE_FFN;
+    if (gns_span_is(s, "vis_gate") || gns_span_is(s, "vis_up") || gns_span_is(s, "vis_down")) return GNS_ROLE_FFN;
+    if (gns_span_starts_any(s, state)) return GNS_ROLE_SSM;
+    if (gns_span_is(s, "nextn.embed_tokens")) return GNS_ROLE_EMBED;
+    if (gns_span_is(s, "nextn.shared_head_head")) return GNS_ROLE_OUTPUT;
+    return GNS_ROLE_OTHER;
+}
+
+static enum gns_role gns_outer_role(struct gns_span s) {
+    if (gns_is_norm(s)) return GNS_ROLE_NORM;
+    if (gns_span_is(s, "output")) return GNS_ROLE_OUTPUT;
+    if (gns_span_is(s, "token_embd") || gns_span_is(s, "per_layer_token_embd")) return GNS_ROLE_EMBED;
+    if (gns_span_is(s, "position_embd") || gns_span_is(s, "token_types")) return GNS_ROLE_EMBED;
+    return GNS_ROLE_OTHER;
+}
+
+/* `layer` is N of `blk.N.…`, -1 outside the blocks. `tied_output`: token_embd also serves as output matrix. */
+GNS_API void gns_classify(const char *name, int tied_output, int *layer, enum gns_role *role) {
+    static const char *const suffixes[] = {".weight", ".bias", ".input_scale", ".scale"};
+    struct gns_span s = {name, name + strlen(name)};
+    *layer = -1;
+    *role = GNS_ROLE_OTHER;
+    if (gns_is_foreign(s)) return;
+    if (gns_span_starts(s, "enc.blk.") || gns_span_starts(s, "dec.blk.")) s.start += 4;
+    const char *digits = gns_span_starts(s, "blk.") ? s.start + 4 : s.end, *at = digits;
+    int number = gns_number(&at, s.end);
+    int in_block = number >= 0 && at - digits <= 6 && *at == '.' && at + 1 < s.end;
+    s.start = in_block ? at + 1 : name;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (!gns_span_ends(s, suffixes[i])) continue;
+        s.end -= strlen(suffixes[i]);
+        break;
+    }
+    if (in_block) *layer = number;
+    *role = in_block ? gns_block_role(s) : gns_outer_role(s);
+    if (tied_output && strcmp(name, "token_embd.weight") == 0) *role = GNS_ROLE_OUTPUT;
+}
+
+/* ==== Which rule wins ================================================================================ */
+
+/* `*` is any run, `?` one character (UTF-8 code point). */
+GNS_API int gns_glob_match(const char *glob, const char *name) {
+    const char *star = NULL, *retry = NULL;
+    while (*name != '\0') {
+        if (*glob == '*') {
+            star = ++glob;
+            retry = name;
+        } else if (*glob == '?' || (*glob != '\0' && *glob == *name)) {
+            int any = *glob++ == '?';
+            name++;
+            while (any && ((unsigned char)*name & 0xC0) == 0x80) name++;
+        } else if (star != NULL) {
+            glob = star;
+            name = ++retry;
+        } else {
+            return 0;
+        }
+    }
+    while (*glob == '*') glob++;
+    return *glob == '\0';
+}
+
+static int gns_is_ffn_part(enum gns_role role) {
+    return role == GNS_ROLE_EXPERTS || role == GNS_ROLE_SHARED || role == GNS_ROLE_ROUTER;
+}
+
+/* First rule of one precedence class that matches; `ffn` stands in for its parts when none names them. */
+static const struct gns_rule *gns_find_in_class(const struct gns_map *map, enum gns_selector_kind kind,
+                                                const char *name, int layer, enum gns_role role) {
+    const struct gns_rule *cover = NULL;
+    for (int i = 0; i < map->count; i++) {
+        const struct gns_rule *rule = &map->rules[i];
+        if (rule->selector != kind) continue;
+        if (kind == GNS_ANY) return rule;
+        if (kind == GNS_NAME) {
+            if (gns_glob_match(rule->glob, name)) return rule;
+            continue;
+        }
+        if (kind != GNS_ROLE && (layer < rule->first || layer > rule->last)) continue;
+        if (kind == GNS_LAYERS || rule->role == role) return rule;
+        if (cover == NULL && rule->role == GNS_ROLE_FFN && gns_is_ffn_part(role)) cover = rule;
+    }
+    return cover;
+}
+
+/* For KV, compute buffers, image encoders and adapters: `name=` rules alone reach them. */
+GNS_API const struct gns_rule *gns_map_find_name(const struct gns_map *map, const char *name) {
+    return gns_find_in_class(map, GNS_NAME, name, -1, GNS_ROLE_OTHER);
+}
+
+/* The rule that wins; NULL: none names the tensor, it goes round robin by layer. */
+GNS_API const struct gns_rule *gns_map_find(const struct gns_map *map, const char *name, int layer, enum gns_role role) {
+    const struct gns_rule *found = gns_map_find_name(map, name);
+    if (!gns_is_language_weight(name)) return found;
+    for (int kind = GNS_LAYERS_ROLE; found == NULL && kind >= GNS_ANY; kind--) {
+        found = gns_find_in_class(map, (enum gns_selector_kind)kind, name, layer, role);
+    }
+    return found;
+}
+
+/* ==== Cuts and shares: which worker reads which rows, where it lives ================================= */
+
+GNS_API enum gns_cut gns_default_cut(const char *name, enum gns_role role, int64_t rows, int64_t matrices, int repacked) {
+    const char *suffix = strrchr(name, '.');
+    if (role == GNS_ROLE_NORM || role == GNS_ROLE_EMBED || rows * matrices <= 1) return GNS_CUT_NONE;
+    if (suffix != NULL && strcmp(suffix, ".bias") == 0) return GNS_CUT_NONE;
+    if (matrices > 1 && strstr(name, ".attn_v_b.") != NULL) return GNS_CUT_MATRICES;
+    if (!repacked) return GNS_CUT_ROWS;
+    return matrices > 1 ? GNS_CUT_ROWS_REPACKED_EXPERTS : GNS_CUT_ROWS_REPACKED;
+}
+
+static uint64_t gns_weight_sum(const struct gns_shares *shares, int *equal) {
+    uint64_t sum = 0;
+    *equal = 1;
+    for (int i = 0; i < shares->count && shares->weights != NULL; i++) {
+        sum += shares->weights[i] > 0 ? (uint64_t)shares->weights[i] : 0;
+        *equal &= shares->weights[i] == shares->weights[0];
+    }
+    return sum;
+}
+
+static uint64_t gns_weight(const struct gns_shares *shares, uint64_t sum, int index) {
+    if (sum == 0) return 1; /* no weight given: equal shares */
+    return shares->weights[index] > 0 ? (uint64_t)shares->weights[index] : 0;
+}
+
+/* Workers when the real number is unknown: one a share, or as many as unequal weights add up to. */
+static int64_t gns_worker_count(const struct gns_shares *shares, int workers) {
+    int equal;
+    uint64_t sum = gns_weight_sum(shares, &equal);
+    if (workers > 0) return workers;
+    return equal ? shares->count : (int64_t)sum;
+}
+
+/* The share that contains (worker + 1/2) / workers. */
+GNS_API int gns_home_share(const struct gns_shares *shares, int worker, int workers) {
+    int equal;
+    uint64_t given = gns_weight_sum(shares, &equal), upto = 0;
+    uint64_t sum = given != 0 ? given : (uint64_t)shares->count;
+    for (int i = 0; i < shares->count; i++) {
+        upto += gns_weight(shares, given, i);
+        if ((2 * (uint64_t)worker + 1) * sum < 2 * (uint64_t)workers * upto) return i;
+    }
+    return shares->count - 1;
+}
+
+/* First worker whose middle is not below `before` of `sum`: ceil((2*workers*before - sum) / (2*sum)). */
+static int64_t gns_first_worker(uint64_t before, uint64_t sum, int64_t workers) {
+    uint64_t twice = 2 * (uint64_t)workers * before;
+    return twice <= sum ? 0 : (int64_t)((twice + sum - 1) / (2 * sum));
+}
+
+static int64_t gns_round_up(int64_t value, int64_t group) {
+    return group > 1 ? (value + group - 1) / group * group : value;
+}
+
+/* Where worker i's part begins, which is where worker i-1's ends. Units are rows, or whole matrices. */
+static int64_t gns_cut_start(const struct gns_shape *shape, int64_t units, int64_t worker, int64_t workers) {
+    int64_t each = (units + workers - 1) / workers, start;
+    if (shape->cut == GNS_CUT_ROWS_REPACKED_EXPERTS) {
+        start = gns_round_up(worker * units / workers, shape->group);
+    } else {
+        start = worker < (units + each - 1) / (each > 0 ? each : 1) ? worker * each : units;
+        if (shape->cut == GNS_CUT_ROWS_REPACKED) start = gns_round_up(start, shape->group);
+    }
+    return start < units ? start : units;
+}
+
+/* Rows of each matrix (GNS_CUT_MATRICES: matrices) that a worker reads; all of them under GNS_CUT_NONE. */
+GNS_API void gns_worker_rows(const struct gns_shape *shape, int worker, int workers, int64_t *first, int64_t *end) {
+    int64_t units = shape->cut == GNS_CUT_MATRICES ? shape->matrices : shape->rows;
+    *first = shape->cut == GNS_CUT_NONE ? 0 : gns_cut_start(shape, units, worker, workers);
+    *end = shape->cut == GNS_CUT_NONE ? units : gns_cut_start(shape, units, (int64_t)worker + 1, workers);
+}
+
+/* ==== Ranges: a tensor's bytes and their nodes ======================================================= */
+
+/* Joins neighbours on the same node before they are emitted. */
+struct gns_joiner {
+    gns_emit emit;
+    void *context;
+    uint64_t start, end;
+    int node;
+};
+
+static void gns_join(struct gns_joiner *joiner, uint64_t end, int node) {
+    if (end <= joiner->end) return;
+    if (node != joiner->node) {
+        if (joiner->end > joiner->start) joiner->emit(joiner->context, joiner->start, joiner->end - joiner->start, joiner->node);
+        joiner->start = joiner->end;
+        joiner->node = node;
+    }
+    joiner->end = end;
+}
+
+/* Pages in turn: `weights[i]` (NULL: 1) pages on `nodes[i]`, counted from the tensor's first page. */
+static void gns_range_pages(struct gns_joiner *joiner, const int *nodes, const int *weights, int count, uint64_t length,
+                            uint64_t phase, uint64_t page) {
+    uint64_t boundary = 0;
+    if (count == 1) gns_join(joiner, length, nodes[0]);
+    while (joiner->end < length && count > 0) {
+        for (int i = 0; i < count && joiner->end < length; i++) {
+            boundary += page * (weights != NULL ? (uint64_t)weights[i] : 1);
+            gns_join(joiner, boundary - phase < length ? boundary - phase : length, nodes[i]);
+        }
+    }
+}
+
+static void gns_range_rows(struct gns_joiner *joiner, const struct gns_shape *shape, const struct gns_shares *shares,
+                           int64_t workers) {
+    int equal, whole = shape->cut == GNS_CUT_MATRICES;
+    uint64_t given = gns_weight_sum(shares, &equal), sum = given != 0 ? given : (uint64_t)shares->count;
+    uint64_t unit = whole ? shape->row_bytes * (uint64_t)shape->rows : shape->row_bytes;
+    int64_t units = whole ? shape->matrices : shape->rows, matrices = whole ? 1 : shape->matrices;
+    for (int64_t matrix = 0; matrix < matrices; matrix++) {
+        uint64_t base = (uint64_t)matrix * (uint64_t)units, upto = 0;
+        for (int i = 0; i < shares->count; i++) {
+            upto += gns_weight(shares, given, i);
+            int64_t end = gns_cut_start(shape, units, gns_first_worker(upto, sum, workers), workers);
+            gns_join(joiner, (base + (uint64_t)end) * unit, shares->nodes[i]);
+        }
+    }
+}
+
+static void gns_range_cyclic(struct gns_joiner *joiner, const struct gns_shape *shape, const struct gns_rule *rule) {
+    struct gns_shape plain = *shape;
+    plain.cut = GNS_CUT_ROWS;
+    for (int64_t matrix = 0; matrix < shape->matrices; matrix++) {
+        uint64_t base = (uint64_t)matrix * (uint64_t)shape->rows;
+        for (int i = 0; i < rule->slices; i++) {
+            int64_t end = gns_cut_start(&plain, shape->rows, i + 1, rule->slices);
+            gns_join(joiner, (base + (uint64_t)end) * shape->row_bytes, rule->nodes[i % rule->node_count]);
+        }
+    }
+}
+
+/*
+ * Tells which bytes of a tensor go to which node: in order, disjoint, covering it, before rounding to pages.
+ * `rule` NULL is the round robin: layer mod nodes, outside layers the first node. `shares` NULL: equal shares
+ * of the rule's nodes. `workers` 0: unknown. `page_phase`: where in a page the tensor begins.
+ */
+GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, int layer, const struct gns_shape *shape,
+                        const struct gns_shares *shares, int workers, uint64_t page_phase, uint64_t page_size,
+                        gns_emit emit, void *context) {
+    struct gns_joiner joiner = {emit, context, 0, 0, -1};
+    uint64_t length = shape->row_bytes * (uint64_t)shape->rows * (uint64_t)shape->matrices;
+    if (rule == NULL || rule->node_count == 0) {
+        int count = map->machine.count;
+        gns_join(&joiner, length, count == 0 ? 0 : map->machine.ids[layer < 0 ? 0 : layer % count]);
+    } else if (rule->target == GNS_NODE) {
+        gns_join(&joiner, length, rule->nodes[0]);
+    } else if (rule->target == GNS_CYCLIC) {
+        gns_range_cyclic(&joiner, shape, rule);
+    } else if (rule->target == GNS_ROWS) {
+        struct gns_shares own = {rule->nodes, NULL, rule->node_count};
+        if (shares == NULL || shares->count == 0) shares = &own;
+        if (shape->cut != GNS_CUT_NONE) gns_range_rows(&joiner, shape, shares, gns_worker_count(shares, workers));
+        else gns_range_pages(&joiner, shares->nodes, NULL, shares->count, length, page_phase, page_size);
+    } else {
+        gns_range_pages(&joiner, rule->nodes, rule->weights, rule->node_count, length, page_phase, page_size);
+    }
+    if (joiner.end > joiner.start) emit(context, joiner.start, joiner.end - joiner.start, joiner.node);
+}
+
+/* ==== Public: place tensors, and see where they are ================================================== */
+
+#if defined(__powerpc__) || defined(__powerpc64__)
+#define GGML_NUMA_SHARD_CACHE_LINE 128
+#elif defined(__s390x__)
+#define GGML_NUMA_SHARD_CACHE_LINE 256
+#else
+#define GGML_NUMA_SHARD_CACHE_LINE 64
+#endif
+
+/* How ggml reads a tensor. Set to 0 what is unknown. */
+struct ggml_numa_shard_matrix {
+    size_t row_size;    /* bytes of one row: nb1 */
+    int64_t rows;       /* ne1 */
+    int64_t matrices;   /* ne2 * ne3 */
+    int64_t row_group;  /* rows that a repacked format keeps together; 0 when not repacked */
+    int cut;            /* enum gns_cut + 1; 0: from the name, as ggml cuts such tensors */
+    int workers;
+};
+
+/* One cache line a node, so that hosts may hand nodes to different threads. */
+struct ggml_numa_shard_node {
+    int id;
+    uint64_t asked_bytes; /* pages that the map wants here */
+    uint64_t found_bytes; /* pages that the kernel reports here */
+    char pad[GGML_NUMA_SHARD_CACHE_LINE - 3 * sizeof(uint64_t)];
+};
+
+struct ggml_numa_shard_stats {
+    int active;
+    const char *method; /* bind, preferred, first-touch or none: the weakest that had to do */
+    uint64_t tensors;
+    uint64_t refused_bytes;   /* of pages that could not be placed */
+    uint64_t misplaced_bytes; /* on another node than asked */
+    uint64_t unknown_bytes;   /* not touched yet, or not reported: never counted as placed */
+    const struct ggml_numa_shard_node *nodes; /* until the next call */
+    int node_count;
+};
+
+typedef char gns_assert_line[sizeof(struct ggml_numa_shard_node) == GGML_NUMA_SHARD_CACHE_LINE ? 1 : -1];
+
+#ifdef __linux__
+
+enum { GNS_METHOD_NONE, GNS_METHOD_BIND, GNS_METHOD_PREFERRED, GNS_METHOD_TOUCH };
+enum { GNS_MPOL_DEFAULT, GNS_MPOL_PREFERRED, GNS_MPOL_BIND, GNS_MPOL_INTERLEAVE, GNS_MPOL_MF_MOVE = 2 };
+enum {
+    GNS_MAX_RUNS = 32768,  /* each is a VMA, and vm.max_map_count allows the host 65,530 */
+    GNS_WEIGHTED_RUNS = 256, /* a weighted tensor of more runs takes its pages in larger steps */
+    GNS_RESERVE = 64 << 20 /* bytes left free on a node: binding to a full one wakes the OOM killer */
+};
+
+/* Pages with one wish: on the node, or interleaved over the nodes. */
+struct gns_run {
+    uintptr_t start;
+    size_t length;
+    const int *nodes;
+    int count;
+};
+
+static struct {
+    int active, method;
+    struct gns_map map;
+    struct ggml_numa_shard_node *nodes;
+    uint64_t room[GNS_MAX_NODES];  /* by index, as all below: bytes that binding may still take */
+    uint64_t bytes[GNS_MAX_NODES]; /* of the tensor being placed */
+    struct gns_run *runs;
+    size_t run_count;
+    uint64_t tensors, refused;
+    uintptr_t base, page_size, page; /* of the tensor being placed; the page being counted, and its bytes by node */
+    uint64_t page_bytes[GNS_MAX_NODES];
+    char error[320];
+} gns_state;
+
+static int gns_set_policy(uintptr_t start, size_t length, int mode, const int *nodes, int count) {
+    enum { BITS = 8 * sizeof(unsigned long) };
+    unsigned long mask[GNS_MAX_NODES / BITS] = {0};
+    for (int i = 0; i < count; i++) mask[nodes[i] / BITS] |= 1UL << (nodes[i] % BITS);
+    const unsigned long *wanted = count > 0 ? mask : NULL;
+    return syscall(SYS_mbind, start, length, mode, wanted, GNS_MAX_NODES + 1, GNS_MPOL_MF_MOVE) == 0 ? 0 : errno;
+}
+
+/* Writes each page's first byte back through the kernel, which refuses where a store would crash. */
+static int gns_first_touch(uintptr_t start, size_t length, int node) {
+    unsigned long before[128] = {0}, wanted[128] = {0}; /* at least the 8192 CPUs that Linux can have */
+    enum { BITS = 8 * sizeof(unsigned long) };
+    struct gns_nodes cpus;
+    int pipes[2];
+    if (gns_node_cpus(&cpus, node, NULL) != 0 || pipe(pipes) != 0) return -1;
+    for (int i = 0; i < cpus.count && cpus.ids[i] < 128 * BITS; i++) wanted[cpus.ids[i] / BITS] |= 1UL << (cpus.ids[i] % BITS);
+    long size = syscall(SYS_sched_getaffinity, 0, sizeof before, before);
+    int failed = size <= 0 || syscall(SYS_sched_setaffinity, 0, sizeof wanted, wanted) != 0;
+    for (uintptr_t at = start; !failed && at < start + length; at += gns_state.page_size) {
+        failed = write(pipes[1], (const void *)at, 1) != 1 || read(pipes[0], (void *)at, 1) != 1;
+    }
+    if (size > 0) failed |= syscall(SYS_sched_setaffinity, 0, (size_t)size, before) != 0;
+    close(pipes[0]);
+    close(pipes[1]);
+    gns_nodes_free(&cpus);
+    return failed ? -1 : 0;
+}
+
+/* BIND while the node has room, else PREFERRED, else first touch. 0, or why not. */
+static int gns_apply_run(const struct gns_run *run) {
+    uint64_t *room = &gns_state.room[gns_nodes_index(&gns_state.map.machine, run->nodes[0])];
+    int bind = run->count > 1 ? GNS_MPOL_INTERLEAVE : GNS_MPOL_BIND, method = GNS_METHOD_BIND, error = ENOMEM;
+    if (run->count > 1 || *room >= run->length) error = gns_set_policy(run->start, run->length, bind, run->nodes, run->count);
+    if (error == 0 && run->count == 1) *room -= run->length;
+    if (error != 0) {
+        method = GNS_METHOD_PREFERRED;
+        error = gns_set_policy(run->start, run->length, GNS_MPOL_PREFERRED, run->nodes, 1);
+    }
+    if (error == EPERM || error == ENOSYS) {
+        method = GNS_METHOD_TOUCH;
+        error = gns_first_touch(run->start, run->length, run->nodes[0]);
+    }
+    if (error == 0 && method > gns_state.method) gns_state.method = method;
+    return error;
+}
+
+/* Takes a run note of; neighbours of one tensor on the same node are one run. */
+static void gns_add_run(uintptr_t start, size_t length, const int *nodes, int count, size_t first_run) {
+    struct gns_run *last = gns_state.run_count > first_run ? &gns_state.runs[gns_state.run_count - 1] : NULL;
+    if (last != NULL && last->nodes == nodes && last->start + last->length == start) {
+        last->length += length;
+        return;
+    }
+    struct gns_run run = {start, length, nodes, count}, *runs = NULL;
+    if (gns_state.run_count < GNS_MAX_RUNS) {
+        runs = (struct gns_run *)realloc(gns_state.runs, (gns_state.run_count + 1) * sizeof run);
+    }
+    if (runs == NULL) {
+        gns_state.refused += length;
+        return;
+    }
+    gns_state.runs = runs;
+    runs[gns_state.run_count++] = run;
+}
+
+/* A page that tensors share goes to the first, or to one that has most of it; the other's run gives it up. */
+static int gns_claim(uintptr_t page, uint64_t bytes) {
+    for (size_t i = 0; i < gns_state.run_count; i++) {
+        struct gns_run *run = &gns_state.runs[i];
+        if (page < run->start || page >= run->start + run->length) continue;
+        if (bytes * 2 <= gns_state.page_size) return 0;
+        if (page == run->start) run->start += gns_state.page_size;
+        run->length -= gns_state.page_size; /* a shared page is the first or the last of its run */
+    }
+    return 1;
+}
+
+/* The page is left: it goes to the node with most of it; one shared with another tensor: see gns_claim. */
+static void gns_settle_page(size_t first_run) {
+    const struct gns_nodes *machine = &gns_state.map.machine;
+    uint64_t sum = 0;
+    int best = 0;
+    for (int i = 0; i < machine->count; i++) {
+        sum += gns_state.page_bytes[i];
+        if (gns_state.page_bytes[i] > gns_state.page_bytes[best]) best = i;
+    }
+    uint64_t bytes = gns_state.page_bytes[best];
+    memset(gns_state.page_bytes, 0, (size_t)machine->count * sizeof bytes);
+    if (sum == 0 || (sum < gns_state.page_size && !gns_claim(gns_state.page, bytes))) return;
+    gns_add_run(gns_state.page, gns_state.page_size, &gns_state.nodes[best].id, 1, first_run);
+}
+
+static void gns_collect(void *context, uint64_t offset, uint64_t byte_length, int node) {
+    size_t first_run = *(const size_t *)context;
+    int index = gns_nodes_index(&gns_state.map.machine, node);
+    gns_state.bytes[index] += byte_length;
+    for (uintptr_t at = gns_state.base + (uintptr_t)offset, end = at + (uintptr_t)byte_length; at < end;) {
+        uintptr_t page = at - at % gns_state.page_size, whole = (end - page) / gns_state.page_size * gns_state.page_size;
+        if (page != gns_state.page) gns_settle_page(first_run);
+        gns_state.page = page;
+        if (at == page && whole > 0) {
+            gns_add_run(at, whole, &gns_state.nodes[index].id, 1, first_run);
+            at += whole;
+        } else {
+            uintptr_t next = page + gns_state.page_size < end ? page + gns_state.page_size : end;
+            gns_state.page_bytes[index] += next - at;
+            at = next;
+        }
+    }
+}
+
+/* MPOL_INTERLEAVE says in one policy what would be one a page. The pages at both ends: if half of them is ours. */
+static void gns_collect_interleaved(const struct gns_rule *rule, uintptr_t start, size_t size, size_t first_run) {
+    uintptr_t page = gns_state.page_size, first = (start + page / 2) / page * page, end = (start + size + page / 2) / page * page;
+    for (int i = 0; i < rule->node_count; i++) {
+        gns_state.bytes[gns_nodes_index(&gns_state.map.machine, rule->nodes[i])] += size / (size_t)rule->node_count;
+    }
+    if (end > first) gns_add_run(first, end - first, rule->nodes, rule->node_count, first_run);
+}
+
+static int gns_place(void *data, int layer, const struct gns_rule *rule, const struct gns_shape *shape, int workers) {
+    size_t size = (size_t)shape->row_bytes * (size_t)shape->rows * (size_t)shape->matrices, first_run = gns_state.run_count;
+    uintptr_t page = gns_state.page_size, step = page;
+    int most = 0;
+    gns_state.base = (uintptr_t)data;
+    gns_state.tensors++;
+    memset(gns_state.bytes, 0, sizeof gns_state.bytes);
+    int interleaved = rule != NULL && (rule->target == GNS_INTERLEAVE || (rule->target == GNS_ROWS && shape->cut == GNS_CUT_NONE));
+    if (interleaved && rule->node_count > 1) {
+        gns_collect_interleaved(rule, gns_state.base, size, first_run);
+    } else {
+        if (rule != NULL && rule->target == GNS_WEIGHTED) step *= 1 + size / page / GNS_WEIGHTED_RUNS;
+        gns_ranges(&gns_state.map, rule, layer, shape, NULL, workers, gns_state.base % page, step, gns_collect, &first_run);
+        gns_settle_page(first_run);
+    }
+    int failed = gns_state.run_count == first_run;
+    for (size_t i = first_run; i < gns_state.run_count; i++) {
+        if (gns_apply_run(&gns_state.runs[i]) == 0) continue;
+        gns_state.refused += gns_state.runs[i].length;
+        failed = 1;
+    }
+    for (int i = 0; i < gns_state.map.machine.count; i++) {
+        if (gns_state.bytes[i] > gns_state.bytes[most]) most = i;
+    }
+    return failed ? -1 : gns_state.nodes[most].id;
+}
+
+/* What binding may take of a node: what is free, or page cache. */
+static uint64_t gns_node_room(int node, const char *root) {
+    static const char *const keys[] = {"MemFree:", "FilePages:", "SReclaimable:"};
+    char text[4096];
+    uint64_t bytes = 0;
+    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return UINT64_MAX;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *found = strstr(text, keys[i]);
+        if (found != NULL) bytes += strtoull(found + strlen(keys[i]), NULL, 10) * 1024;
+    }
+    return bytes > GNS_RESERVE ? bytes - GNS_RESERVE : 0;
+}
+
+/* Frees everything and takes the policies back: a freed range would colour what is allocated there later. */
+GNS_API void ggml_numa_shard_cleanup(void) {
+    for (size_t i = 0; i < gns_state.run_count; i++) {
+        gns_set_policy(gns_state.runs[i].start, gns_state.runs[i].length, GNS_MPOL_DEFAULT, NULL, 0);
+    }
+    free(gns_state.nodes);
+    free(gns_state.runs);
+    gns_map_free(&gns_state.map);
+    memset(&gns_state, 0, sizeof gns_state);
+}
+
+/* ggml_numa_shard_init with a map (NULL: none) and a node directory (NULL: this machine's) of one's own. */
+GNS_API int gns_init(const char *text, const char *root) {
+    struct gns_nodes memory, usable;
+    struct gns_error error = {"out-of-memory", 0, "shard map: no memory for the list of nodes"};
+    ggml_numa_shard_cleanup();
+    int failed = gns_nodes_read(&memory, &usable, root);
+    if (failed == 0) failed = gns_map_parse(&gns_state.map, text, &memory, &usable, &error);
+    size_t count = (size_t)memory.count;
+    gns_nodes_free(&memory);
+    gns_nodes_free(&usable);
+    gns_state.nodes = (struct ggml_numa_shard_node *)calloc(count, sizeof *gns_state.nodes);
+    if (failed != 0 || gns_state.nodes == NULL) {
+        ggml_numa_shard_cleanup();
+        snprintf(gns_state.error, sizeof gns_state.error, "%s [%s]", error.message, error.code);
+        return -1;
+    }
+    for (int i = 0; i < gns_state.map.machine.count; i++) {
+        gns_state.nodes[i].id = gns_state.map.machine.ids[i];
+        gns_state.room[i] = gns_node_room(gns_state.nodes[i].id, root != NULL ? root : GNS_SYSFS_NODES);
+    }
+    gns_state.page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    gns_state.active = count > 1 && !gns_state.map.observe;
+    return gns_state.active;
+}
+
+GNS_API int ggml_numa_shard_init(void) {
+    const char *text = getenv("GGML_NUMA_SHARD_MAP");
+    return gns_init(text != NULL && *text != '\0' ? text : NULL, NULL);
+}
+
+GNS_API int ggml_numa_shard_assign_rows(const char *name, void *data, const struct ggml_numa_shard_matrix *matrix) {
+    struct gns_shape shape = {matrix->row_size, matrix->rows, matrix->matrices, matrix->row_group, GNS_CUT_NONE};
+    enum gns_role role;
+    int layer;
+    if (!gns_state.active || name == NULL || data == NULL || matrix->rows <= 0 || matrix->matrices <= 0) return -1;
+    gns_classify(name, 0, &layer, &role);
+    shape.cut = gns_default_cut(name, role, shape.rows, shape.matrices, shape.group > 1);
+    if (matrix->cut > 0) shape.cut = (enum gns_cut)(matrix->cut - 1);
+    return gns_place(data, layer, gns_map_find(&gns_state.map, name, layer, role), &shape, matrix->workers);
+}
+
+/* Bytes of unknown rows: a `rows` rule cuts them evenly. */
+GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
+    struct ggml_numa_shard_matrix bytes = {1, (int64_t)size, 1, 0, 0, 0};
+    return ggml_numa_shard_assign_rows(name, data, &bytes);
+}
+
+static void gns_count_found(struct ggml_numa_shard_stats *out, const struct gns_run *run) {
+    void *pages[512];
+    int found[512];
+    size_t page_size = gns_state.page_size;
+    for (size_t done = 0, count; done < run->length / page_size; done += count) {
+        count = run->length / page_size - done < 512 ? run->length / page_size - done : 512;
+        for (size_t i = 0; i < count; i++) pages[i] = (void *)(run->start + (done + i) * page_size);
+        int known = syscall(SYS_move_pages, 0, count, pages, NULL, found, 0) == 0;
+        for (size_t i = 0; i < count; i++) {
+            struct gns_nodes wanted = {(int *)run->nodes, run->count};
+            int index = known ? gns_nodes_index(&gns_state.map.machine, found[i]) : -1;
+            if (index < 0) out->unknown_bytes += page_size;
+            else gns_state.nodes[index].found_bytes += page_size;
+            if (index >= 0 && gns_nodes_index(&wanted, found[i]) < 0) out->misplaced_bytes += page_size;
+        }
+    }
+}
+
+/* Asks the kernel where every page is. 0, or -1 when not active. */
+GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
+    static const char *const methods[] = {"none", "bind", "preferred", "first-touch"};
+    memset(out, 0, sizeof *out);
+    out->active = gns_state.active;
+    out->method = methods[gns_state.method];
+    out->tensors = gns_state.tensors;
+    out->refused_bytes = gns_state.refused;
+    out->nodes = gns_state.nodes;
+    out->node_count = gns_state.map.machine.count;
+    for (int i = 0; i < out->node_count; i++) gns_state.nodes[i].asked_bytes = gns_state.nodes[i].found_bytes = 0;
+    for (size_t r = 0; r < gns_state.run_count; r++) {
+        const struct gns_run *run = &gns_state.runs[r];
+        for (int i = 0; i < run->count; i++) {
+            int index = gns_nodes_index(&gns_state.map.machine, run->nodes[i]);
+            gns_state.nodes[index].asked_bytes += run->length / (size_t)run->count;
+        }
+        gns_count_found(out, run);
+    }
+    return gns_state.active ? 0 : -1;
+}
+
+GNS_API const char *ggml_numa_shard_error(void) { return gns_state.error; }
+
+#else /* not Linux: everything is flat */
+
+GNS_API int ggml_numa_shard_init(void) { return 0; }
+GNS_API const char *ggml_numa_shard_error(void) { return ""; }
+GNS_API void ggml_numa_shard_cleanup(void) {}
+GNS_API int ggml_numa_shard_assign_rows(const char *name, void *data, const struct ggml_numa_shard_matrix *matrix) {
+    (void)name, (void)data, (void)matrix;
+    return -1;
+}
+GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
+    (void)name, (void)data, (void)size;
+    return -1;
+}
+GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
+    memset(out, 0, sizeof *out);
+    out->method = "none";
+    return -1;
+}
+
+#endif
+
+/* Prints what was asked and what was found, in MiB, on standard error. */
+GNS_API void ggml_numa_shard_stats(void) {
+    struct ggml_numa_shard_stats stats;
+    const double mib = 1048576;
+    int active = ggml_numa_shard_get_stats(&stats) == 0;
+    fprintf(stderr, "ggml-numa-shard: %s, %.0f tensors\n", active ? stats.method : "flat", (double)stats.tensors);
+    for (int i = 0; active && i < stats.node_count; i++) {
+        const struct ggml_numa_shard_node *node = &stats.nodes[i];
+        double asked = (double)node->asked_bytes / mib, found = (double)node->found_bytes / mib;
+        fprintf(stderr, "node %4d: asked %12.2f MiB, found %12.2f MiB\n", node->id, asked, found);
+    }
+    double misplaced = (double)stats.misplaced_bytes / mib, unknown = (double)stats.unknown_bytes / mib;
+    if (active) fprintf(stderr, "misplaced %.2f MiB, unknown %.2f MiB\n", misplaced, unknown);
+}
+
+#endif /* GGML_NUMA_SHARD_H */

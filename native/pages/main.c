@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Command line of the page helper; src/verify/page-helper.ts is its only caller.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pages.h"
+
+size_t page_bytes(void) {
+    static size_t bytes;
+    if (!bytes) bytes = (size_t)sysconf(_SC_PAGESIZE);
+    return bytes;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "query") == 0) return command_query((pid_t)strtol(argv[2], NULL, 10));
+    if (argc == 3 && strcmp(argv[1], "file-query") == 0) return command_file_query(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "file-place") == 0) return command_file_place(argv[2]);
+    fprintf(stderr, "usage: numashard-pages query PID | file-query FILE | file-place FILE\n"
+                    "standard input: lines \"start length [node]\" in bytes\n");
+    return 2;
+}

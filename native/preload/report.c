@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// The report: what was announced, where it was put, what the kernel said right after, who reads it. Replaced
+// by rename, so that a reader never sees half of one. The format is docs/report.md's.
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../include/numashard-env.h"
+
+static _Atomic bool changed;
+static char report_path[4096];
+static bool path_is_default;
+static pid_t owner;
+
+void ns_report_changed(void) { atomic_store(&changed, true); }
+
+static void default_path(void) {
+    char directory[4000];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (runtime && *runtime) snprintf(directory, sizeof directory, "%s/numashard", runtime);
+    else snprintf(directory, sizeof directory, "/tmp/numashard-%d", (int)getuid());
+    struct stat status;
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST) return;
+    if (lstat(directory, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != getuid()) return;
+    snprintf(report_path, sizeof report_path, "%s/%d.json", directory, (int)getpid());
+    path_is_default = true;
+}
+
+static void find_path(void) {
+    if (owner == getpid()) return;
+    owner = getpid();
+    report_path[0] = 0;
+    path_is_default = false;
+    const char *asked = getenv(NUMASHARD_ENV_REPORT);
+    if (!asked || !*asked) {
+        default_path();
+        return;
+    }
+    const char *pid = strstr(asked, "%p");
+    if (pid) snprintf(report_path, sizeof report_path, "%.*s%d%s", (int)(pid - asked), asked, (int)owner, pid + 2);
+    else snprintf(report_path, sizeof report_path, "%s", asked);
+}
+
+/* ---- JSON ---- */
+static void put_text(FILE *out, const char *text) {
+    fputc('"', out);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') fprintf(out, "\\%c", c);
+        else if (c < 0x20) fprintf(out, "\\u%04x", c);
+        else fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+static void put_nodes(FILE *out, const struct ns_tensor *tensor) {
+    const char *separator = "";
+    fputs("{", out);
+    for (int i = 0; i < ns_machine()->count; i++) {
+        if (!tensor->node_bytes[i]) continue;
+        fprintf(out, "%s\"%d\":%" PRIu64, separator, ns_machine()->nodes[i].id, tensor->node_bytes[i]);
+        separator = ",";
+    }
+    fputs("}", out);
+}
+
+static const char *cut_name(enum gns_cut cut) {
+    switch (cut) {
+    case GNS_CUT_ROWS: return "rows";
+    case GNS_CUT_ROWS_REPACKED: return "rows-repacked";
+    case GNS_CUT_ROWS_REPACKED_EXPERTS: return "rows-repacked-experts";
+    case GNS_CUT_MATRICES: return "matrices";
+    case GNS_CUT_NONE: return "none";
+    }
+    return "none";
+}
+
+static void put_tensor(FILE *out, const struct ns_tensor *tensor) {
+    fputs("{\"model\":0,\"name\":", out);
+    put_text(out, tensor->name);
+    fputs(",\"buffer\":", out);
+    put_text(out, tensor->buffer);
+    fprintf(out, ",\"cut\":\"%s\",\"group\":%" PRId64 ",\"inHostMemory\":%s", cut_name(tensor->shape.cut),
+            tensor->shape.group ? tensor->shape.group : 1, tensor->on_host ? "true" : "false");
+    if (tensor->on_host) fprintf(out, ",\"address\":%" PRIuPTR, tensor->address);
+    else fputs(",\"address\":null", out);
+    fprintf(out, ",\"byteLength\":%" PRIu64, tensor->byte_length);
+    if (tensor->kind == NS_WEIGHT)
+        fprintf(out, ",\"ggmlType\":%d,\"shape\":[%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "],\"rowBytes\":%" PRIu64,
+                tensor->type, tensor->ne[0], tensor->ne[1], tensor->ne[2], tensor->ne[3], tensor->shape.row_bytes);
+    fprintf(out, ",\"residency\":\"%s\",\"fileOffset\":", tensor->mapped && !tensor->overlaid ? "page-cache" : "private");
+    if (tensor->mapped) fprintf(out, "%" PRIu64, tensor->file_offset);
+    else fputs("null", out);
+    fprintf(out, ",\"misplacedBytes\":%" PRIu64 ",\"absentBytes\":%" PRIu64 ",\"unknownBytes\":%" PRIu64 ",\"nodes\":",
+            tensor->misplaced, tensor->absent, tensor->unknown);
+    put_nodes(out, tensor);
+    fputs("}", out);
+}
+
+static void put_tensors(FILE *out, const char *key, enum ns_kind kind) {
+    const char *separator = "";
+    fprintf(out, ",\n\"%s\":[", key);
+    for (size_t i = 0; i < ns_registry_count(); i++) {
+        const struct ns_tensor *tensor = ns_registry_at(i);
+        if (tensor->kind != kind) continue;
+        fputs(separator, out);
+        fputs("\n", out);
+        put_tensor(out, tensor);
+        separator = ",";
+    }
+    fputs("]", out);
+}
+
+static void put_files(FILE *out) {
+    const char *separator = "", *last = NULL;
+    fputs(",\n\"models\":[{\"id\":0,\"files\":[", out);
+    for (size_t i = 0; i < ns_registry_count(); i++) {
+        const struct ns_tensor *tensor = ns_registry_at(i);
+        bool seen = !tensor->mapped || tensor->file == last;
+        for (size_t j = 0; j < i && !seen; j++) seen = ns_registry_at(j)->mapped && ns_registry_at(j)->file == tensor->file;
+        last = tensor->mapped ? tensor->file : last;
+        if (seen) continue;
+        fputs(separator, out);
+        put_text(out, tensor->file);
+        separator = ",";
+    }
+    fputs("]}]", out);
+}
+
+static void put_workers(FILE *out) {
+    const char *separator = "";
+    int seen[16], seen_count = 0;
+    fputs(",\n\"workers\":[", out);
+    for (struct ns_worker *worker = ns_workers(); worker; worker = worker->next) {
+        bool replaced = false; /* the same index of a later graph speaks for it */
+        for (struct ns_worker *other = ns_workers(); other && !replaced; other = other->next)
+            replaced = other != worker && other->index == worker->index && other->graph > worker->graph;
+        if (replaced) continue;
+        bool known = false;
+        for (int i = 0; i < seen_count && !known; i++) known = seen[i] == worker->threads;
+        if (!known && seen_count < 16) seen[seen_count++] = worker->threads;
+        fprintf(out, "%s\n{\"index\":%d,\"tid\":%d,\"node\":", separator, worker->index, (int)worker->tid);
+        if (worker->home < 0) fputs("null", out);
+        else fprintf(out, "%d", worker->home);
+        fputs(",\"cpus\":[", out);
+        const char *comma = "";
+        for (int cpu = 0; cpu < (int)(8 * sizeof worker->cpus); cpu++)
+            if (worker->cpus[cpu / 8] >> cpu % 8 & 1) {
+                fprintf(out, "%s%d", comma, cpu);
+                comma = ",";
+            }
+        fputs("]}", out);
+        separator = ",";
+    }
+    fputs("],\n\"threads\":", out);
+    if (!seen_count) {
+        fprintf(out, "\"%s\"", ns_graph_count() ? "not reached" : "assumed");
+        return;
+    }
+    fputs("{\"asked\":", out);
+    if (ns_config()->share_sum) fprintf(out, "%d", ns_config()->share_sum);
+    else fputs("null", out);
+    fputs(",\"seen\":[", out);
+    for (int i = 0; i < seen_count; i++) fprintf(out, "%s%d", i ? "," : "", seen[i]);
+    fputs("]}", out);
+}
+
+static void put_shares(FILE *out) {
+    const struct gns_shares *shares = &ns_config()->shares;
+    fputs(",\n\"shares\":[", out);
+    for (int i = 0; i < shares->count; i++)
+        fprintf(out, "%s{\"node\":%d,\"weight\":%d}", i ? "," : "", shares->nodes[i], shares->weights[i]);
+    fprintf(out, "],\"placedWorkers\":%d", ns_totals.placed_workers);
+}
+
+static void put_warnings(FILE *out) {
+    const char *separator = "";
+    fputs(",\n\"warnings\":[", out);
+    if (ns_totals.spilled_bytes) {
+        fprintf(out, "{\"code\":\"node-full\",\"message\":\"%" PRIu64 " bytes went to the nearest node with room\"}",
+                ns_totals.spilled_bytes);
+        separator = ",";
+    }
+    if (ns_totals.overlay_refused) {
+        fprintf(out, "%s{\"code\":\"overlay-refused\",\"message\":\"%" PRIu64 " bytes stay in the page cache\"}", separator,
+                ns_totals.refused_bytes);
+        separator = ",";
+    }
+    if (ns_totals.moved_for_workers)
+        fprintf(out, "%s{\"code\":\"moved-for-workers\",\"message\":\"moved once for %d workers\"}", separator,
+                ns_totals.placed_workers);
+    fputs("]", out);
+}
+
+static void put_totals(FILE *out) {
+    uint64_t placed = 0, misplaced = 0, absent = 0, unknown = 0;
+    bool private_memory = false;
+    for (size_t i = 0; i < ns_registry_count(); i++) {
+        const struct ns_tensor *tensor = ns_registry_at(i);
+        if (tensor->kind != NS_WEIGHT || !tensor->on_host) continue;
+        placed += tensor->byte_length;
+        misplaced += tensor->misplaced;
+        absent += tensor->absent;
+        unknown += tensor->unknown;
+        private_memory = private_memory || !tensor->mapped || tensor->overlaid;
+    }
+    fprintf(out, ",\n\"residency\":\"%s\",\"method\":\"move_pages\"", private_memory ? "private" : "page-cache");
+    fprintf(out, ",\n\"placedBytes\":%" PRIu64 ",\"misplacedBytes\":%" PRIu64, placed, misplaced);
+    fprintf(out, ",\"absentBytes\":%" PRIu64 ",\"unknownBytes\":%" PRIu64, absent, unknown);
+    fprintf(out, ",\"movedPages\":%" PRIu64 ",\"seconds\":%.6f,\"graphs\":%" PRIu64, ns_totals.moved_pages,
+            ns_totals.seconds, ns_graph_count());
+}
+
+static void put_report(FILE *out) {
+    static const char *(*version)(void);
+    if (!version) *(void **)&version = ns_real("ggml_version", NULL);
+    fprintf(out, "{\"schema\":\"numashard/report/1\",\n\"pid\":%d,\"map\":", (int)getpid());
+    put_text(out, ns_config()->map_text);
+    fputs(",\"ggmlVersion\":", out);
+    if (version) put_text(out, version());
+    else fputs("null", out);
+    put_files(out);
+    put_totals(out);
+    put_shares(out);
+    put_workers(out);
+    put_tensors(out, "tensors", NS_WEIGHT);
+    put_tensors(out, "other", NS_OTHER);
+    put_warnings(out);
+    fputs("}\n", out);
+}
+
+void ns_report_write(void) {
+    if (!atomic_exchange(&changed, false)) return;
+    pthread_mutex_lock(&ns_lock);
+    find_path();
+    char temporary[4200];
+    snprintf(temporary, sizeof temporary, "%s.%d.tmp", report_path, (int)getpid());
+    int fd = report_path[0] ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (out) put_report(out);
+    bool written = out && ferror(out) == 0;
+    if (out && fclose(out) != 0) written = false;
+    if (written) written = rename(temporary, report_path) == 0;
+    if (!written) {
+        if (fd >= 0) unlink(temporary);
+        ns_complain("the report %s cannot be written (%s)", report_path, strerror(errno));
+    }
+    pthread_mutex_unlock(&ns_lock);
+}
+
+void ns_report_remove(void) {
+    if (owner == getpid() && path_is_default && report_path[0]) unlink(report_path);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Where a stretch of memory or of a file lies, page by page, as runs; and the bytes of a part of it by node.
+
+/** Instead of a node id: not in memory; in memory, but the kernel does not say where (page helper's codes). */
+export const absentPage = -1;
+export const unknownPage = -2;
+
+export class PageRuns {
+  readonly #pageSize: number;
+  /** Address or file offset at which each run begins, ascending; one more entry ends the last. */
+  readonly #starts: number[];
+  readonly #nodes: number[];
+
+  /** `start`: address or offset of anything inside the first page. */
+  constructor(start: number, pageSize: number, runs: readonly { node: number; pageCount: number }[]) {
+    this.#pageSize = pageSize;
+    this.#starts = [Math.floor(start / pageSize) * pageSize];
+    this.#nodes = runs.map(({ node }) => node);
+    for (const { pageCount } of runs) this.#starts.push((this.#starts.at(-1) ?? 0) + pageCount * pageSize);
+  }
+
+  get pageCount(): number {
+    return ((this.#starts.at(-1) ?? 0) - (this.#starts[0] ?? 0)) / this.#pageSize;
+  }
+
+  /** Calls back with the node and the bytes of each run inside [start, end); what no run covers is absent. */
+  each(start: number, end: number, emit: (node: number, byteLength: number) => void): void {
+    let at = start;
+    for (let run = this.#runAt(start); at < end && run < this.#nodes.length; run++) {
+      const stop = Math.min(end, this.#starts[run + 1] ?? end);
+      if (stop > at) emit(this.#nodes[run] ?? absentPage, stop - at);
+      at = Math.max(at, stop);
+    }
+    if (at < end) emit(absentPage, end - at);
+  }
+
+  #runAt(address: number): number {
+    let low = 0;
+    let high = this.#nodes.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#starts[middle + 1] ?? 0) <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

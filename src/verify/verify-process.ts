@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// Verifies a running llama.cpp: takes from the preload's report what lies at which address, and asks the
+// kernel, from this process, where those pages are and where the workers run.
+import { classifyTensor } from '../model/classify-tensor.js';
+import type { Model, ModelTensor } from '../model/types.js';
+import { shapeOf } from '../shardmap/cut.js';
+import { localShareBound } from '../shardmap/pages.js';
+import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { resolveShardMap } from '../shardmap/resolve.js';
+import type { MachineNodes, Placement, PlacementRange } from '../shardmap/types.js';
+import type { Topology } from '../topology/types.js';
+import type { PageHelper } from './page-helper.js';
+import { PageRuns } from './page-runs.js';
+import type { PreloadReport, ReportedTensor, ReportedWorker } from './preload-report.js';
+import { balanceOf, scoreRanges, scoreRows } from './score.js';
+import { readThreads, type ThreadSamples } from './threads.js';
+import type { Verification, VerifiedBuffer, VerifiedTensor, VerifiedWorker } from './types.js';
+
+export interface VerifyInput {
+  readonly report: PreloadReport;
+  readonly topology: Topology;
+  readonly helper: PageHelper;
+  /** Where the threads were seen while they computed. */
+  readonly samples: ThreadSamples;
+  /** The model as its file tells it, for roles; without it names alone decide. */
+  readonly model: Model | null;
+}
+
+export async function verifyProcess(input: VerifyInput): Promise<Verification> {
+  const { report, topology, helper } = input;
+  input.samples.add(await readThreads(report.pid));
+  const weights = report.tensors.filter(({ inHostMemory }) => inHostMemory);
+  const pages = await helper.query(report.pid, [...weights, ...hostBuffers(report)].map(stretchOf));
+  const placements = expectedPlacements(input, weights);
+  const workers = report.workers.map((worker) => locate(worker, input)).sort((a, b) => a.index - b.index);
+  const workerNodes = homesOf(report, workers);
+  const nowhere = new PageRuns(0, topology.pageSize, []);
+  const isObserved = isObserve(report.map);
+  const tensors = weights.flatMap((tensor, index) => {
+    const placement = placements[index];
+    return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, isObserved)] : [];
+  });
+  const sum = (pick: (tensor: VerifiedTensor) => number): number =>
+    tensors.reduce((total, tensor) => total + pick(tensor), 0);
+  return {
+    pid: report.pid,
+    models: report.models,
+    map: report.map,
+    residency: report.residency,
+    method: 'move_pages',
+    ggmlVersion: report.ggmlVersion,
+    threads: report.threads,
+    workers,
+    tensors,
+    other: [
+      ...hostBuffers(report).map((buffer, index) => verifyBuffer(buffer, pages[weights.length + index] ?? nowhere)),
+      ...outsideHostMemory(report),
+    ],
+    placedBytes: sum(({ byteLength }) => byteLength),
+    misplacedBytes: sum(({ misplacedBytes }) => misplacedBytes),
+    absentBytes: sum(({ absentBytes }) => absentBytes),
+    unknownBytes: sum(({ unknownBytes }) => unknownBytes),
+    localShareBound: isObserved ? 1 : localShareBound(placements, topology.pageSize),
+    rows: {
+      byteLength: sum(({ rows }) => rows?.byteLength ?? 0),
+      localBytes: sum(({ rows }) => rows?.localBytes ?? 0),
+    },
+    balance: balanceOf(addNodes(tensors)),
+    movedPages: report.movedPages,
+    seconds: report.seconds,
+    warnings: report.warnings,
+  };
+}
+
+/** Bytes by node, summed. */
+export function addNodes(
+  parts: readonly { readonly nodes: Readonly<Record<string, number>> }[],
+): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const { nodes } of parts) {
+    for (const [node, bytes] of Object.entries(nodes)) total[node] = (total[node] ?? 0) + bytes;
+  }
+  return total;
+}
+
+export function machineNodes({ nodes, limits }: Topology): MachineNodes {
+  const withMemory = nodes.filter(
+    ({ id, memoryBytes }) => (memoryBytes ?? 0) > 0 && limits.nodes.includes(id),
+  );
+  const withBoth = withMemory.filter(({ cpus }) => cpus.some((cpu) => limits.cpus.includes(cpu)));
+  return { nodes: withMemory.map(({ id }) => id), usableNodes: withBoth.map(({ id }) => id) };
+}
+
+function stretchOf({ address, byteLength }: ReportedTensor): { start: number; byteLength: number } {
+  return { start: address ?? 0, byteLength };
+}
+
+function hostBuffers(report: PreloadReport): ReportedTensor[] {
+  return report.other.filter(({ inHostMemory }) => inHostMemory);
+}
+
+/** The map resolved for exactly what was announced: addresses stand in for file offsets. */
+function expectedPlacements({ report, topology, model }: VerifyInput, weights: readonly ReportedTensor[]): Placement[] {
+  const roles = new Map(model?.tensors.map((tensor) => [tensor.name, tensor]));
+  const reported = new Map<ModelTensor, ReportedTensor>();
+  const tensors = weights.map((tensor): ModelTensor => {
+    const { layer, role } = roles.get(tensor.name) ?? classifyTensor(tensor.name);
+    const { name, byteLength, shape = [], address } = tensor;
+    const known = { name, layer, role, type: '', shape, byteLength, file: '', fileOffset: address ?? 0 };
+    reported.set(known, tensor);
+    return known;
+  });
+  const announced: Model = {
+    architecture: model?.architecture ?? 'unknown',
+    // Layers past the last were refused when the map was taken up; here every rule may stand.
+    blockCount: Number.MAX_SAFE_INTEGER,
+    byteLength: 0,
+    files: [],
+    tensors,
+  };
+  return [
+    ...resolveShardMap(parseShardMap(report.map), announced, {
+      ...machineNodes(topology),
+      shares: usesRows(report) ? report.shares : [],
+      workers: report.placedWorkers,
+      pageSize: topology.pageSize,
+      repack: (tensor) => repackOf(reported.get(tensor)),
+    }).placements,
+  ];
+}
+
+function usesRows({ map }: PreloadReport): boolean {
+  return parseShardMap(map).some(({ target }) => target.kind === 'rows');
+}
+
+function repackOf(tensor: ReportedTensor | undefined): { repacked: boolean; group: number } {
+  return { repacked: tensor?.cut.startsWith('rows-repacked') ?? false, group: tensor?.group ?? 1 };
+}
+
+function verifyTensor(
+  tensor: ReportedTensor,
+  placement: Placement,
+  pages: PageRuns,
+  workerNodes: readonly (number | null)[],
+  isObserved: boolean,
+): VerifiedTensor {
+  const { address, byteLength, model, name, buffer, shape = [byteLength] } = tensor;
+  const { cut, ranges } = placement;
+  const start = address ?? 0;
+  const score = scoreRanges(pages, start, ranges);
+  return {
+    model,
+    name,
+    role: placement.tensor.role,
+    buffer,
+    cut: cut.kind,
+    address,
+    byteLength,
+    ...score,
+    // Where nothing was asked for, nothing is misplaced.
+    misplacedBytes: isObserved ? 0 : score.misplacedBytes,
+    rows: scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), workerNodes),
+  };
+}
+
+function verifyBuffer(tensor: ReportedTensor, pages: PageRuns): VerifiedBuffer {
+  const { name, buffer, address, byteLength, inHostMemory } = tensor;
+  const { nodes } = scoreRanges(pages, address ?? 0, [{ offset: 0, byteLength, node: -1 }]);
+  return { name, buffer, address, byteLength, inHostMemory, nodes };
+}
+
+/** Weights and buffers on other devices: not ours, but not left out of the list. */
+function outsideHostMemory({ tensors, other }: PreloadReport): VerifiedBuffer[] {
+  return [...tensors, ...other]
+    .filter(({ inHostMemory }) => !inHostMemory)
+    .map(({ name, buffer, byteLength }) => ({
+      name,
+      buffer,
+      address: null,
+      byteLength,
+      inHostMemory: false,
+      nodes: {},
+    }));
+}
+
+/** The node of the CPU on which a worker was seen most; without any sighting, where it says it was. */
+function locate({ index, tid, cpus }: ReportedWorker, { topology, samples }: VerifyInput): VerifiedWorker {
+  const weights = new Map<number, number>();
+  const seen = samples.cpusOf(tid);
+  for (const [cpu, weight] of seen.length > 0 ? seen : cpus.map((cpu): [number, number] => [cpu, 1])) {
+    const node = topology.nodes.find((candidate) => candidate.cpus.includes(cpu));
+    if (node) weights.set(node.id, (weights.get(node.id) ?? 0) + weight);
+  }
+  const [node = null] = [...weights].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return { index, tid, node, cpus: seen.length > 0 ? seen.map(([cpu]) => cpu).sort((a, b) => a - b) : cpus };
+}
+
+/** Node of worker i of n, where n is the count for which rows are cut in generation. */
+function homesOf(report: PreloadReport, workers: readonly VerifiedWorker[]): (number | null)[] {
+  const seen = typeof report.threads === 'object' ? report.threads.seen : [];
+  const count = seen.includes(report.placedWorkers) ? report.placedWorkers : (seen[0] ?? 0);
+  return Array.from({ length: count }, (_, index) => workers.find((w) => w.index === index)?.node ?? null);
+}
