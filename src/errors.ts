@@ -33,7 +33,11 @@ export type ErrorCode =
   | 'report-unwritable'
   | 'lab-missing-tool'
   | 'lab-failed'
-  | 'check-failed';
+  | 'check-failed'
+  /** The system refused something (no space, no permission); the message is its own. */
+  | 'system'
+  /** A bug in numashard. */
+  | 'internal';
 
 /** Exit codes of the commands: 1 failed check, 2 wrong use, 3 unusable input, 4 the machine refused. */
 export type ExitCode = 1 | 2 | 3 | 4 | 125 | 126 | 127;

@@ -5,8 +5,6 @@
  * translation unit. Off Linux, and on one node, everything is "flat": nothing is done, assign says -1.
  *
  *     #include "ggml-numa-shard.h"
- *     #include <stdlib.h>
- *
  *     int main(void) {
  *         size_t size = 4096 * 4096;
  *         void *data = aligned_alloc(4096, size);
@@ -17,22 +15,16 @@
  *         ggml_numa_shard_stats();
  *         ggml_numa_shard_cleanup();
  *         free(data);
- *         return 0;
  *     }
  *
  * The map is rules, `selector:target`, between commas. Selectors: layers (0-8), a role (attn, ffn, experts,
  * shared, router, norm, embed, output, ssm, other), both (0-8.attn), name=GLOB, or *. Targets: a node (node3
  * or 3), interleave(0-3), weighted(0=2,1=1), rows, rows(0-3), cyclic(16) or cyclic(16,0-3). name= wins over
- * layers.role, role, layers and *; among equals the first. What no rule names goes round robin by layer.
- *
- *     ggml_numa_shard_init         1 active, 0 flat, -1 the map is wrong (ggml_numa_shard_error says where).
- *                                  Without a map: 1 on two or more nodes, round robin by layer
- *     ggml_numa_shard_assign       the node with most of the tensor, -1 when a part was not placed
- *     ggml_numa_shard_assign_rows  the same, by the rows that each of ggml's workers reads
- *     ggml_numa_shard_stats        prints what was asked and what the kernel found; get_stats hands it over
- *     ggml_numa_shard_cleanup      takes the policies back and frees everything
- *
- * Whole pages are placed: each goes to the node with most of it. Names in gns_ are for our own libraries.
+ * layers.role, role, layers and *; among equals the first. What no rule names goes round robin by layer, and
+ * without a map everything does. ggml_numa_shard_init says 1 active, 0 flat, -1 wrong map (see _error);
+ * _assign the node with most of the tensor, -1 when not all of it was placed; _assign_rows the same, by the
+ * rows that each of ggml's workers reads; _stats prints, _get_stats hands over what was asked and found;
+ * _cleanup takes the policies back. Whole pages are placed. Names in gns_ are for our own libraries.
  */
 #ifndef GGML_NUMA_SHARD_H
 #define GGML_NUMA_SHARD_H
@@ -54,7 +46,7 @@ extern long syscall(long number, ...); /* -std=c11 hides it */
 #endif
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+#ifdef __GNUC__
 #define GNS_API static __attribute__((unused))
 #define GNS_PRINTF(text, values) __attribute__((format(printf, text, values)))
 #else
@@ -76,16 +68,14 @@ enum {
 
 enum gns_role {
     GNS_ROLE_ATTN, GNS_ROLE_FFN, GNS_ROLE_EXPERTS, GNS_ROLE_SHARED, GNS_ROLE_ROUTER,
-    GNS_ROLE_NORM, GNS_ROLE_EMBED, GNS_ROLE_OUTPUT, GNS_ROLE_SSM, GNS_ROLE_OTHER,
-    GNS_ROLE_COUNT
+    GNS_ROLE_NORM, GNS_ROLE_EMBED, GNS_ROLE_OUTPUT, GNS_ROLE_SSM, GNS_ROLE_OTHER, GNS_ROLE_COUNT
 };
 
-static const char *const gns_role_names[GNS_ROLE_COUNT] = {
-    "attn", "ffn", "experts", "shared", "router", "norm", "embed", "output", "ssm", "other"
-};
+static const char *const gns_role_names[] = {"attn", "ffn",   "experts", "shared", "router",
+                                             "norm", "embed", "output",  "ssm",    "other"};
 
 /* What a rule selects, from the weakest to the strongest claim. */
-enum gns_selector_kind { GNS_ANY, GNS_LAYERS, GNS_ROLE, GNS_LAYERS_ROLE, GNS_NAME, GNS_SELECTOR_COUNT };
+enum gns_selector_kind { GNS_ANY, GNS_LAYERS, GNS_ROLE, GNS_LAYERS_ROLE, GNS_NAME };
 
 enum gns_target_kind { GNS_NODE, GNS_INTERLEAVE, GNS_WEIGHTED, GNS_ROWS, GNS_CYCLIC };
 
@@ -104,10 +94,7 @@ struct gns_error {
     char message[256];
 };
 
-struct gns_nodes {
-    int *ids; /* ascending */
-    int count;
-};
+struct gns_nodes { int *ids, count; }; /* ascending */
 
 struct gns_rule {
     enum gns_selector_kind selector;
@@ -115,12 +102,11 @@ struct gns_rule {
     enum gns_role role; /* GNS_ROLE, GNS_LAYERS_ROLE */
     char *glob;         /* GNS_NAME */
     enum gns_target_kind target;
-    int all;      /* nodes were written as `all` or left out */
-    int *nodes;   /* in the order written */
-    int *weights; /* GNS_WEIGHTED: one a node */
-    int node_count;
-    int slices; /* GNS_CYCLIC */
-    char *text; /* the rule as written, trimmed */
+    int all;                    /* nodes were written as `all` or left out */
+    int *nodes, node_count;     /* in the order written */
+    int *weights;               /* one a node: pages in a row under GNS_WEIGHTED, else 1 */
+    int slices;                 /* GNS_CYCLIC */
+    char *text;                 /* the rule as written, trimmed */
     int column;
 };
 
@@ -159,9 +145,7 @@ GNS_API void gns_nodes_free(struct gns_nodes *nodes) {
 }
 
 GNS_API int gns_nodes_index(const struct gns_nodes *nodes, int id) {
-    for (int i = 0; nodes != NULL && i < nodes->count; i++) {
-        if (nodes->ids[i] == id) return i;
-    }
+    for (int i = 0; nodes != NULL && i < nodes->count; i++) if (nodes->ids[i] == id) return i;
     return -1;
 }
 
@@ -182,9 +166,7 @@ static int gns_nodes_add(struct gns_nodes *nodes, int id) {
 GNS_API int gns_nodes_copy(struct gns_nodes *out, const struct gns_nodes *from) {
     out->ids = NULL;
     out->count = 0;
-    for (int i = 0; from != NULL && i < from->count; i++) {
-        if (gns_nodes_add(out, from->ids[i]) != 0) return -1;
-    }
+    for (int i = 0; from != NULL && i < from->count; i++) if (gns_nodes_add(out, from->ids[i]) != 0) return -1;
     return 0;
 }
 
@@ -213,65 +195,35 @@ static int gns_list_add(struct gns_nodes *out, const char *text) {
         long first = strtol(text, &end, 10), last = first;
         if (*end == '-') last = strtol(end + 1, &end, 10);
         if (last >= (1 << 16)) return 0;
-        for (long id = first; id <= last; id++) {
-            if (gns_nodes_add(out, (int)id) != 0) return -1;
-        }
+        for (long id = first; id <= last; id++) if (gns_nodes_add(out, (int)id) != 0) return -1;
         if (*end != ',') return 0;
         text = end + 1;
     }
     return 0;
 }
 
-/* "00000000,0000000f" (most significant word first) → ids. */
-static int gns_bitmap_add(struct gns_nodes *out, const char *text) {
-    size_t length = strcspn(text, "\n");
-    int bit = 0;
-    while (length-- > 0) {
-        char digit = text[length];
-        if (digit == ',') continue;
-        int value = digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : 0;
-        for (int i = 0; i < 4; i++, bit++) {
-            if (((value >> i) & 1) != 0 && gns_nodes_add(out, bit) != 0) return -1;
-        }
-    }
-    return 0;
-}
-
-/* The online CPUs of a node, ascending; `root` NULL means this machine. 0, or -1: no memory. */
+/* The CPUs of a node, ascending; `root` NULL means this machine. 0, or -1: no memory. */
 GNS_API int gns_node_cpus(struct gns_nodes *cpus, int node, const char *root) {
     char text[16384];
-    struct gns_nodes online = {NULL, 0}, found = {NULL, 0};
     const char *base = root != NULL ? root : GNS_SYSFS_NODES;
-    int failed = 0;
     cpus->ids = NULL;
     cpus->count = 0;
-    if (gns_read_sysfs(text, sizeof text, "%s/../cpu/online", base) == 0) failed |= gns_list_add(&online, text);
-    if (gns_read_sysfs(text, sizeof text, "%s/node%d/cpulist", base, node) == 0) {
-        failed |= gns_list_add(&found, text);
-    } else if (gns_read_sysfs(text, sizeof text, "%s/node%d/cpumap", base, node) == 0) {
-        failed |= gns_bitmap_add(&found, text);
-    } else if (node == 0) { /* a machine without nodes is one node 0 */
-        failed |= gns_nodes_copy(&found, &online);
-    }
-    for (int i = 0; i < found.count; i++) {
-        if (online.count == 0 || gns_nodes_index(&online, found.ids[i]) >= 0) failed |= gns_nodes_add(cpus, found.ids[i]);
-    }
-    gns_nodes_free(&online);
-    gns_nodes_free(&found);
-    return failed != 0 ? -1 : 0;
+    if (gns_read_sysfs(text, sizeof text, "%s/node%d/cpulist", base, node) == 0) return gns_list_add(cpus, text);
+    if (node > 0 || root != NULL) return 0; /* a machine without nodes is one node 0 */
+    return gns_read_sysfs(text, sizeof text, "/sys/devices/system/cpu/online") == 0 ? gns_list_add(cpus, text) : 0;
 }
 
-/* meminfo's MemTotal is the one file every kernel has; has_memory and has_cpu lie on some machines. */
-static int gns_node_has_memory(int node, const char *root) {
+/* A figure of a node's meminfo in bytes; -1 when the file or the line is absent. */
+static int64_t gns_meminfo(int node, const char *root, const char *key) {
     char text[4096];
-    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return 1;
-    const char *total = strstr(text, "MemTotal:");
-    return total == NULL || strtoull(total + strlen("MemTotal:"), NULL, 10) > 0;
+    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return -1;
+    const char *found = strstr(text, key);
+    return found != NULL ? (int64_t)strtoll(found + strlen(key), NULL, 10) * 1024 : -1;
 }
 
 /*
  * The nodes with memory, and those with CPUs and memory. Without a node directory both are node 0.
- * `root` NULL means this machine. 0, or -1: no memory.
+ * `root` NULL means this machine. MemTotal decides: has_memory and has_cpu lie on some machines. 0, or -1: no memory.
  */
 GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, const char *root) {
     const char *base = root != NULL ? root : GNS_SYSFS_NODES;
@@ -284,7 +236,7 @@ GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, c
         char *end;
         if (strncmp(entry->d_name, "node", 4) != 0 || entry->d_name[4] < '0' || entry->d_name[4] > '9') continue;
         long id = strtol(entry->d_name + 4, &end, 10);
-        if (*end != '\0' || id >= GNS_MAX_NODES || !gns_node_has_memory((int)id, base)) continue;
+        if (*end != '\0' || id >= GNS_MAX_NODES || gns_meminfo((int)id, base, "MemTotal:") == 0) continue;
         struct gns_nodes cpus;
         failed |= gns_nodes_add(memory, (int)id);
         failed |= gns_node_cpus(&cpus, (int)id, root);
@@ -302,8 +254,7 @@ GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, c
 
 struct gns_parser {
     const char *text;
-    const char *rule_start; /* the rule being read, trimmed */
-    const char *rule_end;
+    const char *rule_start, *rule_end; /* the rule being read, trimmed */
     int rule_column;
     unsigned char seen[GNS_MAX_NODES]; /* nodes that the rule has named so far */
     struct gns_map *map;
@@ -340,16 +291,12 @@ static int gns_no_memory(struct gns_parser *p) {
 }
 
 static char *gns_text_copy(const char *start, const char *end) {
-    char *copy = (char *)malloc((size_t)(end - start) + 1);
-    if (copy == NULL) return NULL;
-    memcpy(copy, start, (size_t)(end - start));
-    copy[end - start] = '\0';
-    return copy;
+    char *copy = (char *)calloc((size_t)(end - start) + 1, 1);
+    return copy != NULL ? (char *)memcpy(copy, start, (size_t)(end - start)) : NULL;
 }
 
 static int gns_is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 static int gns_is_digit(char c) { return c >= '0' && c <= '9'; }
-
 static int gns_is_word(const char *start, const char *end, const char *word) {
     return (size_t)(end - start) == strlen(word) && memcmp(start, word, strlen(word)) == 0;
 }
@@ -358,9 +305,8 @@ static int gns_is_word(const char *start, const char *end, const char *word) {
 static int gns_number(const char **at, const char *end) {
     if (*at >= end || !gns_is_digit(**at)) return -1;
     int value = 0;
-    for (; *at < end && gns_is_digit(**at); ++*at) {
+    for (; *at < end && gns_is_digit(**at); ++*at)
         value = value > GNS_MAX_LAYER / 10 ? GNS_MAX_LAYER + 1 : value * 10 + (**at - '0');
-    }
     return value;
 }
 
@@ -387,7 +333,7 @@ static int gns_parse_role(struct gns_parser *p, const char *start, const char *e
         *role = (enum gns_role)i;
         return 0;
     }
-    const char *format = "unknown role '%.*s'; roles are attn, ffn, experts, shared, router, norm, embed, output, ssm, other";
+    const char *format = "unknown role '%.*s'; known: attn ffn experts shared router norm embed output ssm other";
     return gns_fail(p, start, "map-role", format, end - start > 40 ? 40 : (int)(end - start), start);
 }
 
@@ -412,10 +358,7 @@ static int gns_parse_layers(struct gns_parser *p, const char *at, const char *en
 static int gns_parse_selector(struct gns_parser *p, const char *start, const char *end, struct gns_rule *rule) {
     if (start == end) return gns_fail(p, start, "map-syntax", "no selector before ':'");
     if (gns_is_digit(*start)) return gns_parse_layers(p, start, end, rule);
-    if (gns_is_word(start, end, "*")) {
-        rule->selector = GNS_ANY;
-        return 0;
-    }
+    if (gns_is_word(start, end, "*")) return 0; /* GNS_ANY, the zero value */
     if (end - start >= 5 && memcmp(start, "name=", 5) == 0) {
         if (end - start == 5) return gns_fail(p, end, "map-syntax", "no tensor name after 'name='");
         rule->selector = GNS_NAME;
@@ -426,23 +369,24 @@ static int gns_parse_selector(struct gns_parser *p, const char *start, const cha
     return gns_parse_role(p, start, end, &rule->role);
 }
 
-static int gns_add_node(struct gns_parser *p, const char *at, struct gns_rule *rule, int node) {
+static int gns_add_node(struct gns_parser *p, const char *at, struct gns_rule *rule, int node, int weight) {
     const struct gns_map *map = p->map;
+    int known = map->machine.count > 0;
     if (node >= GNS_MAX_NODES) return gns_fail(p, at, "map-node", "node ids end at %d", GNS_MAX_NODES - 1);
     if (p->seen[node]) return gns_fail(p, at, "map-node", "node %d stands there twice", node);
+    if (known && gns_nodes_index(&map->machine, node) < 0)
+        return gns_fail(p, at, "map-node", "this machine has no node %d with memory", node);
+    if (known && rule->target == GNS_ROWS && gns_nodes_index(&map->usable, node) < 0)
+        return gns_fail(p, at, "map-node", "node %d has no CPUs, so no worker reads there", node);
+    size_t count = (size_t)rule->node_count + 1;
+    int *nodes = (int *)realloc(rule->nodes, count * sizeof *nodes);
+    if (nodes != NULL) rule->nodes = nodes;
+    int *weights = (int *)realloc(rule->weights, count * sizeof *weights);
+    if (weights != NULL) rule->weights = weights;
+    if (nodes == NULL || weights == NULL) return gns_no_memory(p);
     p->seen[node] = 1;
-    if (map->machine.count > 0) {
-        if (gns_nodes_index(&map->machine, node) < 0) {
-            return gns_fail(p, at, "map-node", "this machine has no node %d with memory", node);
-        }
-        if (rule->target == GNS_ROWS && gns_nodes_index(&map->usable, node) < 0) {
-            return gns_fail(p, at, "map-node", "node %d has no CPUs, so no worker reads there", node);
-        }
-    }
-    int *nodes = (int *)realloc(rule->nodes, ((size_t)rule->node_count + 1) * sizeof *nodes);
-    if (nodes == NULL) return gns_no_memory(p);
-    rule->nodes = nodes;
-    rule->nodes[rule->node_count++] = node;
+    nodes[rule->node_count] = node;
+    weights[rule->node_count++] = weight;
     return 0;
 }
 
@@ -451,57 +395,35 @@ static int gns_add_all(struct gns_parser *p, const char *at, struct gns_rule *ru
     int threads = rule->target == GNS_ROWS || rule->target == GNS_CYCLIC;
     const struct gns_nodes *nodes = threads ? &p->map->usable : &p->map->machine;
     rule->all = 1;
-    for (int i = 0; i < nodes->count; i++) {
-        if (gns_add_node(p, at, rule, nodes->ids[i]) != 0) return -1;
-    }
-    if (p->map->machine.count > 0 && nodes->count == 0) {
+    for (int i = 0; i < nodes->count; i++) if (gns_add_node(p, at, rule, nodes->ids[i], 1) != 0) return -1;
+    if (p->map->machine.count > 0 && nodes->count == 0)
         return gns_fail(p, at, "map-node", "no node of this machine has both CPUs and memory");
-    }
     return 0;
 }
 
-/* 0-3 | 0,2 | all */
+/* all | 0-3 | 0,2 | under weighted 0=2,1=1 */
 static int gns_parse_nodes(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
-    if (gns_is_word(at, end, "all")) return gns_add_all(p, at, rule);
-    for (;;) {
+    int weighted = rule->target == GNS_WEIGHTED;
+    if (!weighted && gns_is_word(at, end, "all")) return gns_add_all(p, at, rule);
+    for (;; at++) {
         const char *start = at;
-        int first = gns_number(&at, end), last = first;
-        if (first < 0) return gns_fail(p, at, "map-syntax", "a node number or 'all' is missing here");
-        if (at < end && *at == '-') {
+        int first = gns_number(&at, end), last = first, weight = 1;
+        if (first < 0) return gns_fail(p, at, "map-syntax", "a node number is missing here");
+        if (weighted && (at >= end || *at != '=')) return gns_fail(p, at, "map-syntax", "'=' is missing here");
+        if (weighted) {
+            const char *number = ++at;
+            weight = gns_number(&at, end);
+            if (weight < 1 || weight > GNS_MAX_WEIGHT)
+                return gns_fail(p, number, "map-syntax", "a weight is an integer from 1 to %d", GNS_MAX_WEIGHT);
+        } else if (at < end && *at == '-') {
             at++;
             last = gns_number(&at, end);
             if (last < 0) return gns_fail(p, at, "map-syntax", "a node number is missing after '-'");
         }
         if (at < end && *at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' among the nodes", *at);
         if (last < first) return gns_fail(p, start, "map-node", "nodes run backwards");
-        for (int node = first; node <= last; node++) {
-            if (gns_add_node(p, start, rule, node) != 0) return -1;
-        }
+        for (int node = first; node <= last; node++) if (gns_add_node(p, start, rule, node, weight) != 0) return -1;
         if (at == end) return 0;
-        at++;
-    }
-}
-
-/* K=W,K=W */
-static int gns_parse_weights(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
-    for (;;) {
-        const char *start = at;
-        int node = gns_number(&at, end);
-        if (node < 0) return gns_fail(p, at, "map-syntax", "a node number is missing here");
-        if (at >= end || *at != '=') return gns_fail(p, at, "map-syntax", "'=' and a weight are missing here");
-        const char *weight_start = ++at;
-        int weight = gns_number(&at, end);
-        if (weight < 1 || weight > GNS_MAX_WEIGHT) {
-            return gns_fail(p, weight_start, "map-syntax", "a weight is an integer from 1 to %d", GNS_MAX_WEIGHT);
-        }
-        if (at < end && *at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' after the weight", *at);
-        if (gns_add_node(p, start, rule, node) != 0) return -1;
-        int *weights = (int *)realloc(rule->weights, (size_t)rule->node_count * sizeof *weights);
-        if (weights == NULL) return gns_no_memory(p);
-        rule->weights = weights;
-        rule->weights[rule->node_count - 1] = weight;
-        if (at == end) return 0;
-        at++;
     }
 }
 
@@ -509,9 +431,8 @@ static int gns_parse_weights(struct gns_parser *p, const char *at, const char *e
 static int gns_parse_cyclic(struct gns_parser *p, const char *at, const char *end, struct gns_rule *rule) {
     const char *start = at;
     rule->slices = gns_number(&at, end);
-    if (rule->slices < 1 || rule->slices > GNS_MAX_SLICES) {
+    if (rule->slices < 1 || rule->slices > GNS_MAX_SLICES)
         return gns_fail(p, start, "map-syntax", "the number of slices is an integer from 1 to %d", GNS_MAX_SLICES);
-    }
     if (at == end) return gns_add_all(p, start, rule);
     if (*at != ',') return gns_fail(p, at, "map-syntax", "unexpected '%c' after the number of slices", *at);
     return gns_parse_nodes(p, at + 1, end, rule);
@@ -526,28 +447,19 @@ static int gns_parse_target(struct gns_parser *p, const char *start, const char 
         rule->target = GNS_NODE;
         if (node < 0) return gns_fail(p, at, "map-syntax", "a node number is missing here");
         if (at < end) return gns_fail(p, at, "map-syntax", "unexpected '%c' after the node", *at);
-        return gns_add_node(p, number, rule, node);
+        return gns_add_node(p, number, rule, node, 1);
     }
     if (gns_is_word(start, open, "interleave")) rule->target = GNS_INTERLEAVE;
     else if (gns_is_word(start, open, "weighted")) rule->target = GNS_WEIGHTED;
     else if (gns_is_word(start, open, "rows")) rule->target = GNS_ROWS;
     else if (gns_is_word(start, open, "cyclic")) rule->target = GNS_CYCLIC;
-    else {
-        return gns_fail(p, start, "map-syntax",
-                        "unknown target; targets are a node, interleave(), weighted(), rows, rows(), cyclic()");
-    }
-    if (open == end) {
-        if (rule->target == GNS_ROWS) return gns_add_all(p, start, rule);
-        return gns_fail(p, end, "map-syntax", "'(' is missing here");
-    }
+    else return gns_fail(p, start, "map-syntax", "unknown target; known: a node, interleave, weighted, rows, cyclic");
+    if (open == end && rule->target == GNS_ROWS) return gns_add_all(p, start, rule);
+    if (open == end) return gns_fail(p, end, "map-syntax", "'(' is missing here");
     const char *close = gns_find_char(open, end, ')');
     if (close == end) return gns_fail(p, open, "map-syntax", "this '(' is not closed");
     if (close + 1 < end) return gns_fail(p, close + 1, "map-syntax", "unexpected '%c' after ')'", close[1]);
-    switch (rule->target) {
-    case GNS_WEIGHTED: return gns_parse_weights(p, open + 1, close, rule);
-    case GNS_CYCLIC: return gns_parse_cyclic(p, open + 1, close, rule);
-    default: return gns_parse_nodes(p, open + 1, close, rule);
-    }
+    return (rule->target == GNS_CYCLIC ? gns_parse_cyclic : gns_parse_nodes)(p, open + 1, close, rule);
 }
 
 /* A worker has one home: every rows rule names the same nodes as the first. */
@@ -557,26 +469,21 @@ static int gns_check_rows(struct gns_parser *p, int index) {
     if (rule->target != GNS_ROWS) return 0;
     if (map->rows_rule < 0) map->rows_rule = index;
     const struct gns_rule *first = &map->rules[map->rows_rule];
-    if (map->machine.count == 0 && (rule->all || first->all)) return 0; /* nothing to compare */
     int same = rule->node_count == first->node_count;
     for (int i = 0; i < first->node_count && same; i++) same = p->seen[first->nodes[i]];
-    if (same) return 0;
-    return gns_fail(p, p->rule_start, "map-rows-nodes", "other nodes than the rows rule at column %d: a worker has one home",
-                    first->column);
+    if (same || (map->machine.count == 0 && (rule->all || first->all))) return 0; /* `all` of an unknown machine */
+    const char *format = "other nodes than the rows rule at column %d: a worker has one home";
+    return gns_fail(p, p->rule_start, "map-rows-nodes", format, first->column);
 }
 
 static int gns_parse_rule(struct gns_parser *p) {
     struct gns_map *map = p->map;
     const char *colon = gns_find_char(p->rule_start, p->rule_end, ':');
-    if ((map->count & (map->count - 1)) == 0) { /* room doubles at every power of two */
-        size_t room = map->count == 0 ? 1 : (size_t)map->count * 2;
-        struct gns_rule *rules = (struct gns_rule *)realloc(map->rules, room * sizeof *rules);
-        if (rules == NULL) return gns_no_memory(p);
-        map->rules = rules;
-    }
-    struct gns_rule *rule = &map->rules[map->count];
+    struct gns_rule *rules = (struct gns_rule *)realloc(map->rules, ((size_t)map->count + 1) * sizeof *rules);
+    if (rules == NULL) return gns_no_memory(p);
+    map->rules = rules;
+    struct gns_rule *rule = &rules[map->count++];
     memset(rule, 0, sizeof *rule);
-    map->count++;
     memset(p->seen, 0, sizeof p->seen);
     rule->column = p->rule_column;
     rule->text = gns_text_copy(p->rule_start, p->rule_end);
@@ -589,11 +496,8 @@ static int gns_parse_rule(struct gns_parser *p) {
 
 static int gns_parse_rules(struct gns_parser *p) {
     const char *at = p->text, *end = at + strlen(at);
-    p->rule_start = p->rule_end = at;
-    p->rule_column = 1;
-    if (end - at > GNS_MAX_TEXT) {
+    if (end - at > GNS_MAX_TEXT)
         return gns_fail(p, at, "map-syntax", "%ld bytes of text, the limit is %d", (long)(end - at), GNS_MAX_TEXT);
-    }
     for (;;) {
         while (at < end && gns_is_space(*at)) at++;
         const char *comma = gns_rule_end(at, end);
@@ -602,11 +506,8 @@ static int gns_parse_rules(struct gns_parser *p) {
         p->rule_end = comma;
         while (p->rule_end > at && gns_is_space(p->rule_end[-1])) p->rule_end--;
         if (p->rule_end == at) return gns_fail(p, at, "map-empty-rule", "a rule is missing here");
-        if (p->map->count == 0 && comma == end && gns_is_word(at, p->rule_end, "observe")) {
-            p->map->observe = 1;
-            return 0;
-        }
-        if (gns_parse_rule(p) != 0) return -1;
+        p->map->observe = p->map->count == 0 && comma == end && gns_is_word(at, p->rule_end, "observe");
+        if (!p->map->observe && gns_parse_rule(p) != 0) return -1;
         if (comma == end) return 0;
         at = comma + 1;
     }
@@ -634,18 +535,13 @@ GNS_API void gns_map_free(struct gns_map *map) {
  */
 GNS_API int gns_map_parse(struct gns_map *out, const char *text, const struct gns_nodes *machine,
                           const struct gns_nodes *usable, struct gns_error *err) {
-    struct gns_parser p;
-    memset(&p, 0, sizeof p);
-    p.text = text;
-    p.map = out;
-    p.err = err;
+    struct gns_parser p = {text, text, text, 1, {0}, out, err};
     memset(out, 0, sizeof *out);
     out->rows_rule = -1;
     int failed = gns_nodes_copy(&out->machine, machine) | gns_nodes_copy(&out->usable, usable);
-    if (failed != 0 && err != NULL) {
-        err->code = "out-of-memory";
-        err->column = 1;
-        snprintf(err->message, sizeof err->message, "shard map: no memory for the list of nodes");
+    if (failed != 0) {
+        p.rule_start = p.rule_end = "";
+        gns_no_memory(&p);
     }
     if (failed == 0 && text != NULL) failed = gns_parse_rules(&p);
     if (failed != 0) gns_map_free(out);
@@ -659,129 +555,19 @@ GNS_API int gns_map_rows_nodes(const struct gns_map *map, const int **ids) {
     return map->rules[map->rows_rule].node_count;
 }
 
-/* ==== Tensor names: layer and role (the same rules, in the same order, as src/model/classify-tensor.ts) */
+/* ==== Tensor names: layer and role, as src/model/classify-tensor.ts has them ========================= */
 
-struct gns_span {
-    const char *start, *end;
-};
-
-static int gns_span_is(struct gns_span s, const char *word) { return gns_is_word(s.start, s.end, word); }
-
-static int gns_span_starts(struct gns_span s, const char *prefix) {
-    size_t length = strlen(prefix);
-    return (size_t)(s.end - s.start) >= length && memcmp(s.start, prefix, length) == 0;
-}
-
-static int gns_span_ends(struct gns_span s, const char *suffix) {
-    size_t length = strlen(suffix);
-    return (size_t)(s.end - s.start) >= length && memcmp(s.end - length, suffix, length) == 0;
-}
-
-static int gns_span_starts_any(struct gns_span s, const char *const *prefixes) {
-    for (; *prefixes != NULL; prefixes++) {
-        if (gns_span_starts(s, *prefixes)) return 1;
-    }
-    return 0;
-}
-
-/* Of another file than the language model's: an image or audio encoder, an adapter. */
-static int gns_is_foreign(struct gns_span s) {
-    static const char *const encoders[] = {"mm.", "v.", "a.", "mtmd.", "resampler.", NULL};
-    return gns_span_starts_any(s, encoders) || gns_span_ends(s, ".lora_a") || gns_span_ends(s, ".lora_b");
-}
-
-/* Nor KV or recurrent state: what roles, layers and `*` speak of. */
-GNS_API int gns_is_language_weight(const char *name) {
-    struct gns_span s = {name, name + strlen(name)};
-    return !gns_is_foreign(s) && !gns_span_starts(s, "cache_");
-}
-
-/* Whether a word between '.' and '_' is norm, norm2, enorm, hnorm or ln. */
-static int gns_is_norm(struct gns_span s) {
-    while (s.start <= s.end) {
-        struct gns_span word = {s.start, s.start};
-        while (word.end < s.end && *word.end != '.' && *word.end != '_') word.end++;
-        s.start = word.end + 1;
-        if (gns_span_is(word, "ln")) return 1;
-        if (gns_span_starts(word, "enorm") || gns_span_starts(word, "hnorm")) word.start++;
-        if (!gns_span_starts(word, "norm")) continue;
-        for (word.start += 4; word.start < word.end && gns_is_digit(*word.start);) word.start++;
-        if (word.start == word.end) return 1;
-    }
-    return 0;
-}
-
-/* ffn_gate.3: experts in separate tensors, as the first Mixtral files had them. */
-static int gns_is_single_expert(struct gns_span s) {
-    const char *at = s.end;
-    while (at > s.start && gns_is_digit(at[-1])) at--;
-    struct gns_span stem = {s.start, at};
-    if (at == s.end) return 0;
-    return gns_span_is(stem, "ffn_gate.") || gns_span_is(stem, "ffn_down.") || gns_span_is(stem, "ffn_up.");
-}
-
-static enum gns_role gns_block_role(struct gns_span s) {
-    static const char *const attention[] = {"attn_", "cross_attn_", "vis_attn_", "indexer.", "indexer_", NULL};
-    static const char *const forward[] = {"ffn.", "ffn_", "channel_mix_", NULL};
-    static const char *const state[] = {"ssm_", "time_mix_", "shortconv.", NULL};
-    if (gns_is_norm(s)) return GNS_ROLE_NORM;
-    if (gns_span_is(s, "ffn_gate_inp") || gns_span_is(s, "ffn_gate_tid2eid")) return GNS_ROLE_ROUTER;
-    if (gns_span_starts(s, "exp_probs_b")) return GNS_ROLE_ROUTER;
-    if (gns_span_starts(s, "ffn_") && gns_span_ends(s, "shexp")) return GNS_ROLE_SHARED;
-    if (gns_span_starts(s, "ffn_") && gns_span_ends(s, "exps")) return GNS_ROLE_EXPERTS;
-    if (gns_is_single_expert(s)) return GNS_ROLE_EXPERTS;
-    if (gns_span_starts_any(s, attention)) return GNS_ROLE_ATTN;
-    if (gns_span_starts_any(s, forward)) return GNS_ROLE_FFN;
-    if (gns_span_is(s, "vis_gate") || gns_span_is(s, "vis_up") || gns_span_is(s, "vis_down")) return GNS_ROLE_FFN;
-    if (gns_span_starts_any(s, state)) return GNS_ROLE_SSM;
-    if (gns_span_is(s, "nextn.embed_tokens")) return GNS_ROLE_EMBED;
-    if (gns_span_is(s, "nextn.shared_head_head")) return GNS_ROLE_OUTPUT;
-    return GNS_ROLE_OTHER;
-}
-
-static enum gns_role gns_outer_role(struct gns_span s) {
-    if (gns_is_norm(s)) return GNS_ROLE_NORM;
-    if (gns_span_is(s, "output")) return GNS_ROLE_OUTPUT;
-    if (gns_span_is(s, "token_embd") || gns_span_is(s, "per_layer_token_embd")) return GNS_ROLE_EMBED;
-    if (gns_span_is(s, "position_embd") || gns_span_is(s, "token_types")) return GNS_ROLE_EMBED;
-    return GNS_ROLE_OTHER;
-}
-
-/* `layer` is N of `blk.N.…`, -1 outside the blocks. `tied_output`: token_embd also serves as output matrix. */
-GNS_API void gns_classify(const char *name, int tied_output, int *layer, enum gns_role *role) {
-    static const char *const suffixes[] = {".weight", ".bias", ".input_scale", ".scale"};
-    struct gns_span s = {name, name + strlen(name)};
-    *layer = -1;
-    *role = GNS_ROLE_OTHER;
-    if (gns_is_foreign(s)) return;
-    if (gns_span_starts(s, "enc.blk.") || gns_span_starts(s, "dec.blk.")) s.start += 4;
-    const char *digits = gns_span_starts(s, "blk.") ? s.start + 4 : s.end, *at = digits;
-    int number = gns_number(&at, s.end);
-    int in_block = number >= 0 && at - digits <= 6 && *at == '.' && at + 1 < s.end;
-    s.start = in_block ? at + 1 : name;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (!gns_span_ends(s, suffixes[i])) continue;
-        s.end -= strlen(suffixes[i]);
-        break;
-    }
-    if (in_block) *layer = number;
-    *role = in_block ? gns_block_role(s) : gns_outer_role(s);
-    if (tied_output && strcmp(name, "token_embd.weight") == 0) *role = GNS_ROLE_OUTPUT;
-}
-
-/* ==== Which rule wins ================================================================================ */
-
-/* `*` is any run, `?` one character (UTF-8 code point). */
-GNS_API int gns_glob_match(const char *glob, const char *name) {
+/* `*` is any run, `?` one character (UTF-8 code point); the name ends at `end`. */
+static int gns_glob(const char *glob, const char *name, const char *end) {
     const char *star = NULL, *retry = NULL;
-    while (*name != '\0') {
+    while (name < end) {
         if (*glob == '*') {
             star = ++glob;
             retry = name;
         } else if (*glob == '?' || (*glob != '\0' && *glob == *name)) {
             int any = *glob++ == '?';
             name++;
-            while (any && ((unsigned char)*name & 0xC0) == 0x80) name++;
+            while (any && name < end && ((unsigned char)*name & 0xC0) == 0x80) name++;
         } else if (star != NULL) {
             glob = star;
             name = ++retry;
@@ -793,25 +579,100 @@ GNS_API int gns_glob_match(const char *glob, const char *name) {
     return *glob == '\0';
 }
 
-static int gns_is_ffn_part(enum gns_role role) {
-    return role == GNS_ROLE_EXPERTS || role == GNS_ROLE_SHARED || role == GNS_ROLE_ROUTER;
+GNS_API int gns_glob_match(const char *glob, const char *name) { return gns_glob(glob, name, name + strlen(name)); }
+
+/* Of another file than the language model's: an image or audio encoder, an adapter. */
+static int gns_is_foreign(const char *name) {
+    static const char *const globs[] = {"mm.*", "v.*", "a.*", "mtmd.*", "resampler.*", "*.lora_a", "*.lora_b"};
+    for (size_t i = 0; i < sizeof globs / sizeof *globs; i++) if (gns_glob_match(globs[i], name)) return 1;
+    return 0;
 }
+
+/* Nor KV or recurrent state: what roles, layers and `*` speak of. */
+GNS_API int gns_is_language_weight(const char *name) {
+    return !gns_is_foreign(name) && !gns_glob_match("cache_*", name);
+}
+
+/* Whether a word between '.' and '_' is norm, norm2, enorm, hnorm or ln. */
+static int gns_is_norm(const char *at, const char *end) {
+    for (const char *word = at; word <= end; word = at + 1) {
+        for (at = word; at < end && *at != '.' && *at != '_';) at++;
+        if (gns_is_word(word, at, "ln")) return 1;
+        const char *last = at;
+        while (last > word && gns_is_digit(last[-1])) last--;
+        if (last - word == 5 && (*word == 'e' || *word == 'h')) word++;
+        if (gns_is_word(word, last, "norm")) return 1;
+    }
+    return 0;
+}
+
+/* The role of what follows blk.N. (`block`), or of a name outside the blocks. First fit; a suffix is off. */
+static enum gns_role gns_role_of(const char *start, const char *end, int block) {
+    static const struct { int block; const char *glob; enum gns_role role; } table[] = {
+        {1, "ffn_gate_inp", GNS_ROLE_ROUTER}, {1, "ffn_gate_tid2eid", GNS_ROLE_ROUTER},
+        {1, "exp_probs_b*", GNS_ROLE_ROUTER},
+        {1, "ffn_*shexp", GNS_ROLE_SHARED}, {1, "ffn_*exps", GNS_ROLE_EXPERTS},
+        /* ffn_gate.3: experts in separate tensors, as the first Mixtral files had them; see below */
+        {2, "ffn_gate.", GNS_ROLE_EXPERTS}, {2, "ffn_down.", GNS_ROLE_EXPERTS}, {2, "ffn_up.", GNS_ROLE_EXPERTS},
+        {1, "attn_*", GNS_ROLE_ATTN}, {1, "cross_attn_*", GNS_ROLE_ATTN}, {1, "vis_attn_*", GNS_ROLE_ATTN},
+        {1, "indexer.*", GNS_ROLE_ATTN}, {1, "indexer_*", GNS_ROLE_ATTN},
+        {1, "ffn.*", GNS_ROLE_FFN}, {1, "ffn_*", GNS_ROLE_FFN}, {1, "channel_mix_*", GNS_ROLE_FFN},
+        {1, "vis_gate", GNS_ROLE_FFN}, {1, "vis_up", GNS_ROLE_FFN}, {1, "vis_down", GNS_ROLE_FFN},
+        {1, "ssm_*", GNS_ROLE_SSM}, {1, "time_mix_*", GNS_ROLE_SSM}, {1, "shortconv.*", GNS_ROLE_SSM},
+        {1, "nextn.embed_tokens", GNS_ROLE_EMBED}, {1, "nextn.shared_head_head", GNS_ROLE_OUTPUT},
+        {0, "output", GNS_ROLE_OUTPUT}, {0, "token_embd", GNS_ROLE_EMBED}, {0, "position_embd", GNS_ROLE_EMBED},
+        {0, "token_types", GNS_ROLE_EMBED}, {0, "per_layer_token_embd", GNS_ROLE_EMBED},
+    };
+    const char *number = end; /* where digits at the end begin */
+    while (number > start && gns_is_digit(number[-1])) number--;
+    if (gns_is_norm(start, end)) return GNS_ROLE_NORM;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int numbered = table[i].block == 2;
+        if ((table[i].block > 0) != block || (numbered && number == end)) continue;
+        if (gns_glob(table[i].glob, start, numbered ? number : end)) return table[i].role;
+    }
+    return GNS_ROLE_OTHER;
+}
+
+/* `layer` is N of `blk.N.…`, -1 outside the blocks. `tied_output`: token_embd also serves as output matrix. */
+GNS_API void gns_classify(const char *name, int tied_output, int *layer, enum gns_role *role) {
+    static const char *const suffixes[] = {".weight", ".bias", ".input_scale", ".scale"};
+    const char *at = name, *end = name + strlen(name);
+    *layer = -1;
+    *role = GNS_ROLE_OTHER;
+    if (gns_is_foreign(name)) return;
+    if (gns_glob_match("enc.blk.*", name) || gns_glob_match("dec.blk.*", name)) at += 4;
+    const char *digits = gns_glob_match("blk.*", at) ? at + 4 : end;
+    at = digits;
+    int number = gns_number(&at, end), block = number >= 0 && at - digits <= 6 && *at == '.' && at + 1 < end;
+    at = block ? at + 1 : name;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t length = strlen(suffixes[i]);
+        if ((size_t)(end - at) < length || memcmp(end - length, suffixes[i], length) != 0) continue;
+        end -= length;
+        break;
+    }
+    if (block) *layer = number;
+    *role = gns_role_of(at, end, block);
+    if (tied_output && strcmp(name, "token_embd.weight") == 0) *role = GNS_ROLE_OUTPUT;
+}
+
+/* ==== Which rule wins ================================================================================ */
 
 /* First rule of one precedence class that matches; `ffn` stands in for its parts when none names them. */
 static const struct gns_rule *gns_find_in_class(const struct gns_map *map, enum gns_selector_kind kind,
                                                 const char *name, int layer, enum gns_role role) {
     const struct gns_rule *cover = NULL;
+    int is_ffn_part = role == GNS_ROLE_EXPERTS || role == GNS_ROLE_SHARED || role == GNS_ROLE_ROUTER;
     for (int i = 0; i < map->count; i++) {
         const struct gns_rule *rule = &map->rules[i];
         if (rule->selector != kind) continue;
         if (kind == GNS_ANY) return rule;
-        if (kind == GNS_NAME) {
-            if (gns_glob_match(rule->glob, name)) return rule;
-            continue;
-        }
+        if (kind == GNS_NAME && gns_glob_match(rule->glob, name)) return rule;
+        if (kind == GNS_NAME) continue;
         if (kind != GNS_ROLE && (layer < rule->first || layer > rule->last)) continue;
         if (kind == GNS_LAYERS || rule->role == role) return rule;
-        if (cover == NULL && rule->role == GNS_ROLE_FFN && gns_is_ffn_part(role)) cover = rule;
+        if (cover == NULL && rule->role == GNS_ROLE_FFN && is_ffn_part) cover = rule;
     }
     return cover;
 }
@@ -822,18 +683,19 @@ GNS_API const struct gns_rule *gns_map_find_name(const struct gns_map *map, cons
 }
 
 /* The rule that wins; NULL: none names the tensor, it goes round robin by layer. */
-GNS_API const struct gns_rule *gns_map_find(const struct gns_map *map, const char *name, int layer, enum gns_role role) {
+GNS_API const struct gns_rule *gns_map_find(const struct gns_map *map, const char *name, int layer,
+                                            enum gns_role role) {
     const struct gns_rule *found = gns_map_find_name(map, name);
     if (!gns_is_language_weight(name)) return found;
-    for (int kind = GNS_LAYERS_ROLE; found == NULL && kind >= GNS_ANY; kind--) {
+    for (int kind = GNS_LAYERS_ROLE; found == NULL && kind >= GNS_ANY; kind--)
         found = gns_find_in_class(map, (enum gns_selector_kind)kind, name, layer, role);
-    }
     return found;
 }
 
 /* ==== Cuts and shares: which worker reads which rows, where it lives ================================= */
 
-GNS_API enum gns_cut gns_default_cut(const char *name, enum gns_role role, int64_t rows, int64_t matrices, int repacked) {
+GNS_API enum gns_cut gns_default_cut(const char *name, enum gns_role role, int64_t rows, int64_t matrices,
+                                     int repacked) {
     const char *suffix = strrchr(name, '.');
     if (role == GNS_ROLE_NORM || role == GNS_ROLE_EMBED || rows * matrices <= 1) return GNS_CUT_NONE;
     if (suffix != NULL && strcmp(suffix, ".bias") == 0) return GNS_CUT_NONE;
@@ -842,39 +704,31 @@ GNS_API enum gns_cut gns_default_cut(const char *name, enum gns_role role, int64
     return matrices > 1 ? GNS_CUT_ROWS_REPACKED_EXPERTS : GNS_CUT_ROWS_REPACKED;
 }
 
-static uint64_t gns_weight_sum(const struct gns_shares *shares, int *equal) {
-    uint64_t sum = 0;
-    *equal = 1;
+/* Sum of the first `count` weights; no weight at all means equal shares. */
+static uint64_t gns_weights_upto(const struct gns_shares *shares, int count) {
+    uint64_t all = 0, upto = 0;
     for (int i = 0; i < shares->count && shares->weights != NULL; i++) {
-        sum += shares->weights[i] > 0 ? (uint64_t)shares->weights[i] : 0;
-        *equal &= shares->weights[i] == shares->weights[0];
+        uint64_t weight = shares->weights[i] > 0 ? (uint64_t)shares->weights[i] : 0;
+        all += weight;
+        if (i < count) upto += weight;
     }
-    return sum;
-}
-
-static uint64_t gns_weight(const struct gns_shares *shares, uint64_t sum, int index) {
-    if (sum == 0) return 1; /* no weight given: equal shares */
-    return shares->weights[index] > 0 ? (uint64_t)shares->weights[index] : 0;
+    return all > 0 ? upto : (uint64_t)count;
 }
 
 /* Workers when the real number is unknown: one a share, or as many as unequal weights add up to. */
 static int64_t gns_worker_count(const struct gns_shares *shares, int workers) {
-    int equal;
-    uint64_t sum = gns_weight_sum(shares, &equal);
-    if (workers > 0) return workers;
-    return equal ? shares->count : (int64_t)sum;
+    int equal = 1;
+    for (int i = 1; i < shares->count && shares->weights != NULL; i++)
+        equal &= shares->weights[i] == shares->weights[0];
+    return workers > 0 ? workers : equal ? shares->count : (int64_t)gns_weights_upto(shares, shares->count);
 }
 
 /* The share that contains (worker + 1/2) / workers. */
 GNS_API int gns_home_share(const struct gns_shares *shares, int worker, int workers) {
-    int equal;
-    uint64_t given = gns_weight_sum(shares, &equal), upto = 0;
-    uint64_t sum = given != 0 ? given : (uint64_t)shares->count;
-    for (int i = 0; i < shares->count; i++) {
-        upto += gns_weight(shares, given, i);
-        if ((2 * (uint64_t)worker + 1) * sum < 2 * (uint64_t)workers * upto) return i;
-    }
-    return shares->count - 1;
+    uint64_t middle = (2 * (uint64_t)worker + 1) * gns_weights_upto(shares, shares->count);
+    int share = 0;
+    while (share < shares->count - 1 && middle >= 2 * (uint64_t)workers * gns_weights_upto(shares, share + 1)) share++;
+    return share;
 }
 
 /* First worker whose middle is not below `before` of `sum`: ceil((2*workers*before - sum) / (2*sum)). */
@@ -919,7 +773,8 @@ struct gns_joiner {
 static void gns_join(struct gns_joiner *joiner, uint64_t end, int node) {
     if (end <= joiner->end) return;
     if (node != joiner->node) {
-        if (joiner->end > joiner->start) joiner->emit(joiner->context, joiner->start, joiner->end - joiner->start, joiner->node);
+        uint64_t length = joiner->end - joiner->start;
+        if (length > 0) joiner->emit(joiner->context, joiner->start, length, joiner->node);
         joiner->start = joiner->end;
         joiner->node = node;
     }
@@ -941,15 +796,15 @@ static void gns_range_pages(struct gns_joiner *joiner, const int *nodes, const i
 
 static void gns_range_rows(struct gns_joiner *joiner, const struct gns_shape *shape, const struct gns_shares *shares,
                            int64_t workers) {
-    int equal, whole = shape->cut == GNS_CUT_MATRICES;
-    uint64_t given = gns_weight_sum(shares, &equal), sum = given != 0 ? given : (uint64_t)shares->count;
+    int whole = shape->cut == GNS_CUT_MATRICES;
+    uint64_t sum = gns_weights_upto(shares, shares->count);
     uint64_t unit = whole ? shape->row_bytes * (uint64_t)shape->rows : shape->row_bytes;
     int64_t units = whole ? shape->matrices : shape->rows, matrices = whole ? 1 : shape->matrices;
     for (int64_t matrix = 0; matrix < matrices; matrix++) {
-        uint64_t base = (uint64_t)matrix * (uint64_t)units, upto = 0;
+        uint64_t base = (uint64_t)matrix * (uint64_t)units;
         for (int i = 0; i < shares->count; i++) {
-            upto += gns_weight(shares, given, i);
-            int64_t end = gns_cut_start(shape, units, gns_first_worker(upto, sum, workers), workers);
+            int64_t worker = gns_first_worker(gns_weights_upto(shares, i + 1), sum, workers);
+            int64_t end = gns_cut_start(shape, units, worker, workers);
             gns_join(joiner, (base + (uint64_t)end) * unit, shares->nodes[i]);
         }
     }
@@ -972,9 +827,9 @@ static void gns_range_cyclic(struct gns_joiner *joiner, const struct gns_shape *
  * `rule` NULL is the round robin: layer mod nodes, outside layers the first node. `shares` NULL: equal shares
  * of the rule's nodes. `workers` 0: unknown. `page_phase`: where in a page the tensor begins.
  */
-GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, int layer, const struct gns_shape *shape,
-                        const struct gns_shares *shares, int workers, uint64_t page_phase, uint64_t page_size,
-                        gns_emit emit, void *context) {
+GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, int layer,
+                        const struct gns_shape *shape, const struct gns_shares *shares, int workers,
+                        uint64_t page_phase, uint64_t page_size, gns_emit emit, void *context) {
     struct gns_joiner joiner = {emit, context, 0, 0, -1};
     uint64_t length = shape->row_bytes * (uint64_t)shape->rows * (uint64_t)shape->matrices;
     if (rule == NULL || rule->node_count == 0) {
@@ -1041,9 +896,9 @@ typedef char gns_assert_line[sizeof(struct ggml_numa_shard_node) == GGML_NUMA_SH
 enum { GNS_METHOD_NONE, GNS_METHOD_BIND, GNS_METHOD_PREFERRED, GNS_METHOD_TOUCH };
 enum { GNS_MPOL_DEFAULT, GNS_MPOL_PREFERRED, GNS_MPOL_BIND, GNS_MPOL_INTERLEAVE, GNS_MPOL_MF_MOVE = 2 };
 enum {
-    GNS_MAX_RUNS = 32768,  /* each is a VMA, and vm.max_map_count allows the host 65,530 */
+    GNS_MAX_RUNS = 32768,    /* each is a VMA, and vm.max_map_count allows the host 65,530 */
     GNS_WEIGHTED_RUNS = 256, /* a weighted tensor of more runs takes its pages in larger steps */
-    GNS_RESERVE = 64 << 20 /* bytes left free on a node: binding to a full one wakes the OOM killer */
+    GNS_RESERVE = 64 << 20   /* bytes left free on a node: binding to a full one wakes the OOM killer */
 };
 
 /* Pages with one wish: on the node, or interleaved over the nodes. */
@@ -1083,12 +938,12 @@ static int gns_first_touch(uintptr_t start, size_t length, int node) {
     struct gns_nodes cpus;
     int pipes[2];
     if (gns_node_cpus(&cpus, node, NULL) != 0 || pipe(pipes) != 0) return -1;
-    for (int i = 0; i < cpus.count && cpus.ids[i] < 128 * BITS; i++) wanted[cpus.ids[i] / BITS] |= 1UL << (cpus.ids[i] % BITS);
+    for (int i = 0; i < cpus.count && cpus.ids[i] < 128 * BITS; i++)
+        wanted[cpus.ids[i] / BITS] |= 1UL << (cpus.ids[i] % BITS);
     long size = syscall(SYS_sched_getaffinity, 0, sizeof before, before);
     int failed = size <= 0 || syscall(SYS_sched_setaffinity, 0, sizeof wanted, wanted) != 0;
-    for (uintptr_t at = start; !failed && at < start + length; at += gns_state.page_size) {
+    for (uintptr_t at = start; !failed && at < start + length; at += gns_state.page_size)
         failed = write(pipes[1], (const void *)at, 1) != 1 || read(pipes[0], (void *)at, 1) != 1;
-    }
     if (size > 0) failed |= syscall(SYS_sched_setaffinity, 0, (size_t)size, before) != 0;
     close(pipes[0]);
     close(pipes[1]);
@@ -1100,7 +955,8 @@ static int gns_first_touch(uintptr_t start, size_t length, int node) {
 static int gns_apply_run(const struct gns_run *run) {
     uint64_t *room = &gns_state.room[gns_nodes_index(&gns_state.map.machine, run->nodes[0])];
     int bind = run->count > 1 ? GNS_MPOL_INTERLEAVE : GNS_MPOL_BIND, method = GNS_METHOD_BIND, error = ENOMEM;
-    if (run->count > 1 || *room >= run->length) error = gns_set_policy(run->start, run->length, bind, run->nodes, run->count);
+    if (run->count > 1 || *room >= run->length)
+        error = gns_set_policy(run->start, run->length, bind, run->nodes, run->count);
     if (error == 0 && run->count == 1) *room -= run->length;
     if (error != 0) {
         method = GNS_METHOD_PREFERRED;
@@ -1114,17 +970,16 @@ static int gns_apply_run(const struct gns_run *run) {
     return error;
 }
 
-/* Takes a run note of; neighbours of one tensor on the same node are one run. */
+/* Notes a run; neighbours of one tensor on the same node are one. */
 static void gns_add_run(uintptr_t start, size_t length, const int *nodes, int count, size_t first_run) {
-    struct gns_run *last = gns_state.run_count > first_run ? &gns_state.runs[gns_state.run_count - 1] : NULL;
-    if (last != NULL && last->nodes == nodes && last->start + last->length == start) {
-        last->length += length;
+    struct gns_run run = {start, length, nodes, count}, *runs = NULL;
+    size_t last = gns_state.run_count - 1, size = (gns_state.run_count + 1) * sizeof run;
+    if (gns_state.run_count > first_run && gns_state.runs[last].nodes == nodes &&
+        gns_state.runs[last].start + gns_state.runs[last].length == start) {
+        gns_state.runs[last].length += length;
         return;
     }
-    struct gns_run run = {start, length, nodes, count}, *runs = NULL;
-    if (gns_state.run_count < GNS_MAX_RUNS) {
-        runs = (struct gns_run *)realloc(gns_state.runs, (gns_state.run_count + 1) * sizeof run);
-    }
+    if (gns_state.run_count < GNS_MAX_RUNS) runs = (struct gns_run *)realloc(gns_state.runs, size);
     if (runs == NULL) {
         gns_state.refused += length;
         return;
@@ -1147,15 +1002,13 @@ static int gns_claim(uintptr_t page, uint64_t bytes) {
 
 /* The page is left: it goes to the node with most of it; one shared with another tensor: see gns_claim. */
 static void gns_settle_page(size_t first_run) {
-    const struct gns_nodes *machine = &gns_state.map.machine;
-    uint64_t sum = 0;
+    uint64_t sum = 0, bytes = 0;
     int best = 0;
-    for (int i = 0; i < machine->count; i++) {
+    for (int i = 0; i < gns_state.map.machine.count; i++) {
         sum += gns_state.page_bytes[i];
-        if (gns_state.page_bytes[i] > gns_state.page_bytes[best]) best = i;
+        if (gns_state.page_bytes[i] > bytes) bytes = gns_state.page_bytes[best = i];
+        gns_state.page_bytes[i] = 0;
     }
-    uint64_t bytes = gns_state.page_bytes[best];
-    memset(gns_state.page_bytes, 0, (size_t)machine->count * sizeof bytes);
     if (sum == 0 || (sum < gns_state.page_size && !gns_claim(gns_state.page, bytes))) return;
     gns_add_run(gns_state.page, gns_state.page_size, &gns_state.nodes[best].id, 1, first_run);
 }
@@ -1165,42 +1018,35 @@ static void gns_collect(void *context, uint64_t offset, uint64_t byte_length, in
     int index = gns_nodes_index(&gns_state.map.machine, node);
     gns_state.bytes[index] += byte_length;
     for (uintptr_t at = gns_state.base + (uintptr_t)offset, end = at + (uintptr_t)byte_length; at < end;) {
-        uintptr_t page = at - at % gns_state.page_size, whole = (end - page) / gns_state.page_size * gns_state.page_size;
+        uintptr_t size = gns_state.page_size, page = at / size * size, next = page + size < end ? page + size : end;
         if (page != gns_state.page) gns_settle_page(first_run);
         gns_state.page = page;
-        if (at == page && whole > 0) {
-            gns_add_run(at, whole, &gns_state.nodes[index].id, 1, first_run);
-            at += whole;
+        if (at == page && next == page + size) { /* whole pages have one owner */
+            next = end / size * size;
+            gns_add_run(at, next - at, &gns_state.nodes[index].id, 1, first_run);
         } else {
-            uintptr_t next = page + gns_state.page_size < end ? page + gns_state.page_size : end;
             gns_state.page_bytes[index] += next - at;
-            at = next;
         }
+        at = next;
     }
-}
-
-/* MPOL_INTERLEAVE says in one policy what would be one a page. The pages at both ends: if half of them is ours. */
-static void gns_collect_interleaved(const struct gns_rule *rule, uintptr_t start, size_t size, size_t first_run) {
-    uintptr_t page = gns_state.page_size, first = (start + page / 2) / page * page, end = (start + size + page / 2) / page * page;
-    for (int i = 0; i < rule->node_count; i++) {
-        gns_state.bytes[gns_nodes_index(&gns_state.map.machine, rule->nodes[i])] += size / (size_t)rule->node_count;
-    }
-    if (end > first) gns_add_run(first, end - first, rule->nodes, rule->node_count, first_run);
 }
 
 static int gns_place(void *data, int layer, const struct gns_rule *rule, const struct gns_shape *shape, int workers) {
-    size_t size = (size_t)shape->row_bytes * (size_t)shape->rows * (size_t)shape->matrices, first_run = gns_state.run_count;
-    uintptr_t page = gns_state.page_size, step = page;
-    int most = 0;
+    size_t size = (size_t)shape->row_bytes * (size_t)shape->rows * (size_t)shape->matrices;
+    size_t first_run = gns_state.run_count, page = gns_state.page_size;
+    enum gns_target_kind target = rule != NULL ? rule->target : GNS_NODE;
+    int most = 0, unowned = target == GNS_INTERLEAVE || (target == GNS_ROWS && shape->cut == GNS_CUT_NONE);
     gns_state.base = (uintptr_t)data;
     gns_state.tensors++;
     memset(gns_state.bytes, 0, sizeof gns_state.bytes);
-    int interleaved = rule != NULL && (rule->target == GNS_INTERLEAVE || (rule->target == GNS_ROWS && shape->cut == GNS_CUT_NONE));
-    if (interleaved && rule->node_count > 1) {
-        gns_collect_interleaved(rule, gns_state.base, size, first_run);
+    if (unowned && rule->node_count > 1) { /* one MPOL_INTERLEAVE; pages at the ends if half of them is ours */
+        uintptr_t middle = gns_state.base + page / 2, first = middle / page * page, end = (middle + size) / page * page;
+        gns_state.bytes[gns_nodes_index(&gns_state.map.machine, rule->nodes[0])] = size;
+        if (end > first) gns_add_run(first, end - first, rule->nodes, rule->node_count, first_run);
     } else {
-        if (rule != NULL && rule->target == GNS_WEIGHTED) step *= 1 + size / page / GNS_WEIGHTED_RUNS;
-        gns_ranges(&gns_state.map, rule, layer, shape, NULL, workers, gns_state.base % page, step, gns_collect, &first_run);
+        size_t step = target == GNS_WEIGHTED ? page * (1 + size / page / GNS_WEIGHTED_RUNS) : page;
+        size_t phase = gns_state.base % page;
+        gns_ranges(&gns_state.map, rule, layer, shape, NULL, workers, phase, step, gns_collect, &first_run);
         gns_settle_page(first_run);
     }
     int failed = gns_state.run_count == first_run;
@@ -1209,30 +1055,22 @@ static int gns_place(void *data, int layer, const struct gns_rule *rule, const s
         gns_state.refused += gns_state.runs[i].length;
         failed = 1;
     }
-    for (int i = 0; i < gns_state.map.machine.count; i++) {
-        if (gns_state.bytes[i] > gns_state.bytes[most]) most = i;
-    }
+    for (int i = 0; i < gns_state.map.machine.count; i++) if (gns_state.bytes[i] > gns_state.bytes[most]) most = i;
     return failed ? -1 : gns_state.nodes[most].id;
 }
 
 /* What binding may take of a node: what is free, or page cache. */
 static uint64_t gns_node_room(int node, const char *root) {
-    static const char *const keys[] = {"MemFree:", "FilePages:", "SReclaimable:"};
-    char text[4096];
-    uint64_t bytes = 0;
-    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return UINT64_MAX;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *found = strstr(text, keys[i]);
-        if (found != NULL) bytes += strtoull(found + strlen(keys[i]), NULL, 10) * 1024;
-    }
-    return bytes > GNS_RESERVE ? bytes - GNS_RESERVE : 0;
+    int64_t free_bytes = gns_meminfo(node, root, "MemFree:"), cache = gns_meminfo(node, root, "FilePages:");
+    if (free_bytes < 0) return UINT64_MAX;
+    int64_t bytes = free_bytes + (cache > 0 ? cache : 0) - GNS_RESERVE;
+    return bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 /* Frees everything and takes the policies back: a freed range would colour what is allocated there later. */
 GNS_API void ggml_numa_shard_cleanup(void) {
-    for (size_t i = 0; i < gns_state.run_count; i++) {
+    for (size_t i = 0; i < gns_state.run_count; i++)
         gns_set_policy(gns_state.runs[i].start, gns_state.runs[i].length, GNS_MPOL_DEFAULT, NULL, 0);
-    }
     free(gns_state.nodes);
     free(gns_state.runs);
     gns_map_free(&gns_state.map);
@@ -1286,20 +1124,22 @@ GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
     return ggml_numa_shard_assign_rows(name, data, &bytes);
 }
 
-static void gns_count_found(struct ggml_numa_shard_stats *out, const struct gns_run *run) {
+static void gns_count_run(struct ggml_numa_shard_stats *out, const struct gns_run *run) {
+    const struct gns_nodes *machine = &gns_state.map.machine, wanted = {(int *)run->nodes, run->count};
+    size_t page = gns_state.page_size, total = run->length / page;
     void *pages[512];
     int found[512];
-    size_t page_size = gns_state.page_size;
-    for (size_t done = 0, count; done < run->length / page_size; done += count) {
-        count = run->length / page_size - done < 512 ? run->length / page_size - done : 512;
-        for (size_t i = 0; i < count; i++) pages[i] = (void *)(run->start + (done + i) * page_size);
+    for (int i = 0; i < run->count; i++)
+        gns_state.nodes[gns_nodes_index(machine, run->nodes[i])].asked_bytes += run->length / (size_t)run->count;
+    for (size_t done = 0, count; done < total; done += count) {
+        count = total - done < 512 ? total - done : 512;
+        for (size_t i = 0; i < count; i++) pages[i] = (void *)(run->start + (done + i) * page);
         int known = syscall(SYS_move_pages, 0, count, pages, NULL, found, 0) == 0;
         for (size_t i = 0; i < count; i++) {
-            struct gns_nodes wanted = {(int *)run->nodes, run->count};
-            int index = known ? gns_nodes_index(&gns_state.map.machine, found[i]) : -1;
-            if (index < 0) out->unknown_bytes += page_size;
-            else gns_state.nodes[index].found_bytes += page_size;
-            if (index >= 0 && gns_nodes_index(&wanted, found[i]) < 0) out->misplaced_bytes += page_size;
+            int index = known ? gns_nodes_index(machine, found[i]) : -1;
+            if (index < 0) out->unknown_bytes += page;
+            else gns_state.nodes[index].found_bytes += page;
+            if (index >= 0 && gns_nodes_index(&wanted, found[i]) < 0) out->misplaced_bytes += page;
         }
     }
 }
@@ -1315,14 +1155,7 @@ GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
     out->nodes = gns_state.nodes;
     out->node_count = gns_state.map.machine.count;
     for (int i = 0; i < out->node_count; i++) gns_state.nodes[i].asked_bytes = gns_state.nodes[i].found_bytes = 0;
-    for (size_t r = 0; r < gns_state.run_count; r++) {
-        const struct gns_run *run = &gns_state.runs[r];
-        for (int i = 0; i < run->count; i++) {
-            int index = gns_nodes_index(&gns_state.map.machine, run->nodes[i]);
-            gns_state.nodes[index].asked_bytes += run->length / (size_t)run->count;
-        }
-        gns_count_found(out, run);
-    }
+    for (size_t i = 0; i < gns_state.run_count; i++) gns_count_run(out, &gns_state.runs[i]);
     return gns_state.active ? 0 : -1;
 }
 
@@ -1334,16 +1167,13 @@ GNS_API int ggml_numa_shard_init(void) { return 0; }
 GNS_API const char *ggml_numa_shard_error(void) { return ""; }
 GNS_API void ggml_numa_shard_cleanup(void) {}
 GNS_API int ggml_numa_shard_assign_rows(const char *name, void *data, const struct ggml_numa_shard_matrix *matrix) {
-    (void)name, (void)data, (void)matrix;
-    return -1;
+    return (void)name, (void)data, (void)matrix, -1;
 }
 GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
-    (void)name, (void)data, (void)size;
-    return -1;
+    return (void)name, (void)data, (void)size, -1;
 }
 GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
     memset(out, 0, sizeof *out);
-    out->method = "none";
     return -1;
 }
 
@@ -1357,11 +1187,10 @@ GNS_API void ggml_numa_shard_stats(void) {
     fprintf(stderr, "ggml-numa-shard: %s, %.0f tensors\n", active ? stats.method : "flat", (double)stats.tensors);
     for (int i = 0; active && i < stats.node_count; i++) {
         const struct ggml_numa_shard_node *node = &stats.nodes[i];
-        double asked = (double)node->asked_bytes / mib, found = (double)node->found_bytes / mib;
-        fprintf(stderr, "node %4d: asked %12.2f MiB, found %12.2f MiB\n", node->id, asked, found);
+        const char *format = "node %4d: asked %12.2f MiB, found %12.2f MiB\n";
+        fprintf(stderr, format, node->id, (double)node->asked_bytes / mib, (double)node->found_bytes / mib);
     }
-    double misplaced = (double)stats.misplaced_bytes / mib, unknown = (double)stats.unknown_bytes / mib;
-    if (active) fprintf(stderr, "misplaced %.2f MiB, unknown %.2f MiB\n", misplaced, unknown);
+    if (active) fprintf(stderr, "misplaced %.2f MiB\n", (double)stats.misplaced_bytes / mib);
 }
 
 #endif /* GGML_NUMA_SHARD_H */

@@ -7,6 +7,7 @@
  *   ranges  NODES USABLE MAP NAME TIED ROW ROWS MATRICES GROUP REPACKED SHARES WORKERS PHASE PAGE → CUT RANGES
  *   home    SHARES WORKERS                                  → one share index a worker
  *   workers CUT GROUP ROWS MATRICES WORKERS                 → first-end of each worker
+ *   nodes   ROOT                                            → nodes with memory | with CPUs too | CPUs of each of these
  * NODES is 0,1,2 or - for an unknown machine; SHARES is 0:16,1:16 or empty; RANGES are offset+length@node.
  */
 #include "../include/ggml-numa-shard.h"
@@ -148,6 +149,25 @@ static void answer_workers(void) {
     }
 }
 
+static void print_ids(const char *before, const struct gns_nodes *list) {
+    printf("%s", before);
+    for (int i = 0; i < list->count; i++) printf("%s%d", i == 0 ? "" : ",", list->ids[i]);
+}
+
+static void answer_nodes(void) {
+    struct gns_nodes memory, usable, cpus;
+    if (gns_nodes_read(&memory, &usable, fields[1]) != 0) abort();
+    print_ids("", &memory);
+    print_ids(" | ", &usable);
+    for (int i = 0; i < usable.count; i++) {
+        if (gns_node_cpus(&cpus, usable.ids[i], fields[1]) != 0) abort();
+        print_ids(" | ", &cpus);
+        gns_nodes_free(&cpus);
+    }
+    gns_nodes_free(&memory);
+    gns_nodes_free(&usable);
+}
+
 int main(void) {
     static char line[1 << 22];
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -157,6 +177,8 @@ int main(void) {
             for (int i = 0; i < number(2); i++) printf("%s%d", i == 0 ? "" : " ", gns_home_share(&list, i, (int)number(2)));
         } else if (strcmp(fields[0], "workers") == 0) {
             answer_workers();
+        } else if (strcmp(fields[0], "nodes") == 0) {
+            answer_nodes();
         } else {
             answer_map();
         }

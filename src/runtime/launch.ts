@@ -2,7 +2,6 @@
 // Runs a command as env(1) would: its standard streams, its signals, its exit code; 126 and 127 where it
 // cannot be started.
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
 import { NumashardError } from '../errors.js';
 
 export interface Ended {
@@ -46,16 +45,13 @@ function notStarted(program: string, cause: NodeJS.ErrnoException): NumashardErr
   const isMissing = cause.code === 'ENOENT';
   return new NumashardError(
     'command-not-found',
-    isMissing ? `no program ${program} on PATH` : `${program} cannot be started: ${cause.code ?? cause.message}`,
+    isMissing
+      ? `no program ${program} on PATH`
+      : `${program} cannot be started: ${cause.code ?? cause.message}`,
     {
       exitCode: isMissing ? 127 : 126,
       hint: isMissing ? 'give its full path, or install llama.cpp' : 'is it an executable file?',
       cause,
     },
   );
-}
-
-/** What a shell says of a process that a signal ended. */
-export function shellCode(signal: NodeJS.Signals): number {
-  return 128 + (constants.signals[signal] ?? 0);
 }

@@ -27,7 +27,12 @@ export interface PlaceInput {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-export async function placeCache({ model, resolution, helper, onProgress }: PlaceInput): Promise<CachePlacement> {
+export async function placeCache({
+  model,
+  resolution,
+  helper,
+  onProgress,
+}: PlaceInput): Promise<CachePlacement> {
   const started = performance.now();
   const { pageSize, placements } = resolution;
   const pages = { readPages: 0, movedPages: 0, droppedPages: 0, misplacedPages: 0 };
@@ -70,7 +75,10 @@ export async function lookAtCache(
   const found: VerifiedTensor[] = [];
   for (const path of new Set(placements.map(({ tensor }) => tensor.file))) {
     const inFile = placements.filter(({ tensor }) => tensor.file === path);
-    const stretches = inFile.map(({ tensor }) => ({ start: tensor.fileOffset, byteLength: tensor.byteLength }));
+    const stretches = inFile.map(({ tensor }) => ({
+      start: tensor.fileOffset,
+      byteLength: tensor.byteLength,
+    }));
     const pages = await helper.queryFile(path, stretches);
     for (const [index, { tensor, cut, ranges }] of inFile.entries()) {
       found.push({

@@ -7,7 +7,7 @@ import { shapeOf } from '../shardmap/cut.js';
 import { localShareBound } from '../shardmap/pages.js';
 import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
-import type { MachineNodes, Placement, PlacementRange } from '../shardmap/types.js';
+import type { MachineNodes, Placement } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
 import type { PageHelper } from './page-helper.js';
 import { PageRuns } from './page-runs.js';
@@ -38,7 +38,9 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const isObserved = isObserve(report.map);
   const tensors = weights.flatMap((tensor, index) => {
     const placement = placements[index];
-    return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, isObserved)] : [];
+    return placement
+      ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, isObserved)]
+      : [];
   });
   const sum = (pick: (tensor: VerifiedTensor) => number): number =>
     tensors.reduce((total, tensor) => total + pick(tensor), 0);
@@ -53,7 +55,9 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     workers,
     tensors,
     other: [
-      ...hostBuffers(report).map((buffer, index) => verifyBuffer(buffer, pages[weights.length + index] ?? nowhere)),
+      ...hostBuffers(report).map((buffer, index) =>
+        verifyBuffer(buffer, pages[weights.length + index] ?? nowhere),
+      ),
       ...outsideHostMemory(report),
     ],
     placedBytes: sum(({ byteLength }) => byteLength),
@@ -100,7 +104,10 @@ function hostBuffers(report: PreloadReport): ReportedTensor[] {
 }
 
 /** The map resolved for exactly what was announced: addresses stand in for file offsets. */
-function expectedPlacements({ report, topology, model }: VerifyInput, weights: readonly ReportedTensor[]): Placement[] {
+function expectedPlacements(
+  { report, topology, model }: VerifyInput,
+  weights: readonly ReportedTensor[],
+): Placement[] {
   const roles = new Map(model?.tensors.map((tensor) => [tensor.name, tensor]));
   const reported = new Map<ModelTensor, ReportedTensor>();
   const tensors = weights.map((tensor): ModelTensor => {

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The public functions of the header on this machine, which may have one node: argument 1 is a node directory
+ * that shows two, 0 and 1. Argument 2 `container` refuses mbind first, as Docker's seccomp profile does.
+ * Prints what failed; exit code 1 if anything did.
+ */
+#include "../include/ggml-numa-shard.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+static int failures;
+
+#define CHECK(condition)                                                      \
+    do {                                                                      \
+        if (!(condition)) {                                                   \
+            printf("line %d: %s [%s]\n", __LINE__, #condition, ggml_numa_shard_error()); \
+            failures++;                                                       \
+        }                                                                     \
+    } while (0)
+
+static size_t page;
+
+static char *map_pages(size_t count, int protection) {
+    void *data = mmap(NULL, count * page, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) exit(2);
+    return (char *)data;
+}
+
+static struct ggml_numa_shard_stats stats_now(void) {
+    struct ggml_numa_shard_stats stats;
+    ggml_numa_shard_get_stats(&stats);
+    return stats;
+}
+
+static void refuses_wrong_maps(const char *root) {
+    CHECK(gns_init("norm:0,atn:1", root) == -1);
+    CHECK(strstr(ggml_numa_shard_error(), "column 8") != NULL && strstr(ggml_numa_shard_error(), "[map-role]") != NULL);
+    CHECK(gns_init("attn:node2", root) == -1);
+    CHECK(strstr(ggml_numa_shard_error(), "[map-node]") != NULL);
+    CHECK(ggml_numa_shard_assign("blk.0.attn_q.weight", &page, sizeof page) == -1);
+    CHECK(gns_init("observe", root) == 0);
+    CHECK(gns_init("*:node0", "/nonexistent/sys/node") == 0); /* one node: flat */
+    CHECK(gns_init(NULL, root) == 1);
+    CHECK(ggml_numa_shard_error()[0] == '\0');
+    ggml_numa_shard_cleanup();
+}
+
+static void places_whole_tensors(const char *root, const char *method) {
+    char *data = map_pages(8, PROT_READ | PROT_WRITE);
+    CHECK(gns_init("attn:node0,ffn:node1", root) == 1);
+    CHECK(ggml_numa_shard_assign("blk.0.attn_q.weight", data, 4 * page) == 0);
+    memset(data, 1, 4 * page);
+    struct ggml_numa_shard_stats stats = stats_now();
+    CHECK(stats.active == 1 && stats.tensors == 1 && stats.node_count == 2 && stats.refused_bytes == 0);
+    CHECK(stats.nodes[0].asked_bytes == 4 * page && stats.nodes[0].found_bytes == 4 * page);
+    CHECK(stats.misplaced_bytes == 0 && stats.unknown_bytes == 0 && strcmp(stats.method, method) == 0);
+
+    int node = ggml_numa_shard_assign("blk.0.ffn_up.weight", data + 4 * page, 4 * page);
+    stats = stats_now();
+    CHECK(stats.nodes[1].asked_bytes == 4 * page);
+    CHECK(node == 1 ? stats.refused_bytes == 0 : stats.refused_bytes == 4 * page); /* by what this machine has */
+    CHECK(node == 1 || strcmp(method, "first-touch") == 0 || stats.unknown_bytes == 4 * page);
+    ggml_numa_shard_cleanup();
+    CHECK(stats_now().tensors == 0);
+    munmap(data, 8 * page);
+}
+
+static void gives_shared_pages_to_the_larger_claim(const char *root) {
+    char *data = map_pages(4, PROT_READ | PROT_WRITE);
+    CHECK(gns_init("*:node0", root) == 1);
+    CHECK(ggml_numa_shard_assign("a.weight", data, page / 4) == 0); /* alone on its page so far */
+    CHECK(stats_now().nodes[0].asked_bytes == page);
+    CHECK(ggml_numa_shard_assign("b.weight", data + page / 4, page / 4) == -1); /* no more than a's */
+    CHECK(stats_now().nodes[0].asked_bytes == page);
+    CHECK(ggml_numa_shard_assign("c.weight", data + page / 4, 2 * page) == 0); /* most of the first page, some of the third */
+    CHECK(stats_now().nodes[0].asked_bytes == 3 * page);
+    ggml_numa_shard_cleanup();
+    munmap(data, 4 * page);
+}
+
+static void cuts_by_rows(const char *root) {
+    char *data = map_pages(8, PROT_READ | PROT_WRITE);
+    struct ggml_numa_shard_matrix matrix = {page / 4, 32, 1, 0, 0, 0};
+    CHECK(gns_init("*:rows", root) == 1);
+    ggml_numa_shard_assign_rows("blk.0.attn_q.weight", data, &matrix);
+    struct ggml_numa_shard_stats stats = stats_now();
+    CHECK(stats.nodes[0].asked_bytes == 4 * page && stats.nodes[1].asked_bytes == 4 * page);
+    ggml_numa_shard_cleanup();
+
+    CHECK(gns_init("*:rows", root) == 1);
+    matrix.workers = 8;
+    matrix.cut = GNS_CUT_NONE + 1; /* no fixed owner: interleaved */
+    ggml_numa_shard_assign_rows("blk.0.attn_q.weight", data, &matrix);
+    stats = stats_now();
+    CHECK(stats.nodes[0].asked_bytes == 4 * page && stats.nodes[1].asked_bytes == 4 * page);
+    matrix.rows = 0;
+    CHECK(ggml_numa_shard_assign_rows("blk.0.attn_q.weight", data, &matrix) == -1);
+    ggml_numa_shard_cleanup();
+    munmap(data, 8 * page);
+}
+
+static void leaves_read_only_memory_alone(const char *root) {
+    char *data = map_pages(2, PROT_READ);
+    CHECK(gns_init("*:node0", root) == 1);
+    int node = ggml_numa_shard_assign("blk.0.attn_q.weight", data, 2 * page);
+    CHECK(node == 0 || (node == -1 && stats_now().refused_bytes == 2 * page));
+    ggml_numa_shard_cleanup();
+    munmap(data, 2 * page);
+}
+
+static int refuse_mbind(void) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0;
+}
+
+int main(int argc, char **argv) {
+    int container = argc > 2 && strcmp(argv[2], "container") == 0;
+    if (argc < 2 || (container && refuse_mbind())) return 2;
+    page = (size_t)sysconf(_SC_PAGESIZE);
+    refuses_wrong_maps(argv[1]);
+    places_whole_tensors(argv[1], container ? "first-touch" : "bind");
+    gives_shared_pages_to_the_larger_claim(argv[1]);
+    cuts_by_rows(argv[1]);
+    leaves_read_only_memory_alone(argv[1]);
+    return failures > 0;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// `npm run build`: TypeScript to dist/, and on Linux the native parts to native/build/. Only what changed is compiled.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Failure, report } from './failure.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const compiler = process.env['CC'] || 'cc';
+const flags = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra', '-Werror'];
+
+/** @typedef {{ name: string, directory: string, options: string[], libraries: string[] }} NativePart */
+
+/** @type {NativePart[]} */
+const nativeParts = [
+  {
+    name: 'libnumashard.so',
+    directory: 'native/preload',
+    options: [
+      ...['-fPIC', '-shared', '-fvisibility=hidden', '-pthread', '-Wl,-z,now'],
+      '-Wl,--version-script=native/preload/exports.map',
+    ],
+    libraries: ['-ldl'],
+  },
+  { name: 'numashard-pages', directory: 'native/pages', options: [], libraries: [] },
+];
+
+/** Compiles what is out of date. Throws a Failure. */
+export function build() {
+  buildTypeScript();
+  if (process.platform === 'linux') for (const part of nativeParts) buildNative(part);
+  else process.stdout.write('native parts are for Linux and left out: inspect, plan and map work without\n');
+}
+
+/** Throws a Failure where there is no working C compiler. */
+export function requireCompiler() {
+  const { error, status } = spawnSync(compiler, ['--version'], { stdio: 'ignore' });
+  if (!error && status === 0) return;
+  throw new Failure(`no C compiler: "${compiler}" cannot be run`, compilerHint);
+}
+
+const compilerHint =
+  'apt-get install gcc libc6-dev (Debian, Ubuntu), dnf install gcc glibc-devel (Fedora), or set CC';
+
+function buildTypeScript() {
+  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  if (!existsSync(tsc)) throw new Failure('TypeScript is not installed in node_modules', 'run npm ci');
+  run(tsc, ['-p', 'tsconfig.build.json'], 'the TypeScript compiler');
+  removeOrphans(join(root, 'dist'), join(root, 'src'));
+}
+
+/**
+ * Output of sources that are gone would still be imported and shipped.
+ * @param {string} output
+ * @param {string} source
+ */
+function removeOrphans(output, source) {
+  for (const entry of readdirSync(output, { withFileTypes: true })) {
+    const path = join(output, entry.name);
+    if (entry.isDirectory()) {
+      if (existsSync(join(source, entry.name))) removeOrphans(path, join(source, entry.name));
+      else rmSync(path, { recursive: true });
+    } else if (!existsSync(join(source, entry.name.replace(/(\.d\.ts|\.js)$/, '.ts')))) {
+      rmSync(path);
+    }
+  }
+}
+
+/** @param {NativePart} part */
+function buildNative({ name, directory, options, libraries }) {
+  const output = join('native', 'build', name);
+  const sources = filesIn(directory).filter((file) => file.endsWith('.c'));
+  if (sources.length === 0 || isCurrent(output, directory)) return;
+  requireCompiler();
+  mkdirSync(join(root, 'native', 'build'), { recursive: true });
+  // A process may have the old file mapped: it is replaced, not written over.
+  const temporary = `${output}.${process.pid}`;
+  run(compiler, [...flags, ...options, '-o', temporary, ...sources, ...libraries], `compiling ${directory}`);
+  renameSync(join(root, temporary), join(root, output));
+}
+
+/**
+ * @param {string} output
+ * @param {string} directory
+ */
+function isCurrent(output, directory) {
+  if (!existsSync(join(root, output))) return false;
+  const inputs = [directory, 'native/include', 'native/preload'].flatMap(filesIn);
+  const built = modified(output);
+  return [...inputs, 'scripts/build.mjs'].every((file) => modified(file) < built);
+}
+
+/** @param {string} directory */
+function filesIn(directory) {
+  return readdirSync(join(root, directory)).map((name) => join(directory, name));
+}
+
+/** @param {string} file */
+function modified(file) {
+  return statSync(join(root, file)).mtimeMs;
+}
+
+/**
+ * @param {string} program
+ * @param {string[]} args
+ * @param {string} what
+ */
+function run(program, args, what) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  if (error) throw new Failure(`${what}: ${error.message}`);
+  if (status !== 0) throw new Failure(`${what} failed with exit code ${status} (${basename(program)})`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) report(build);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// `npm test`: sets up, checks, builds, runs every test, and ends with one line that counts them all.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Failure, report } from './failure.mjs';
+import { setUp } from './setup.mjs';
+import { countLine, countTests, sumCounts } from './test-count.mjs';
+
+/** @typedef {import('./test-count.mjs').TestCount} TestCount */
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** @type {TestCount[]} */
+const counts = [];
+
+await report(runAll);
+if (process.exitCode && sumCounts(counts).failed === 0) counts.push({ passed: 0, failed: 1, skipped: 0 });
+process.stdout.write(`${countLine(sumCounts(counts))}\n`);
+
+async function runAll() {
+  setUp();
+  const isChecked = runStep('check', 'npm', ['run', '--silent', 'check']);
+  // Tests of bin/numashard would speak of an older build.
+  if (!runStep('build', process.execPath, ['scripts/build.mjs'])) throw new Failure('no test was run');
+  const unit = runTests('unit');
+  await prepareGuest();
+  const lab = runTests('lab');
+  if (lab.passed === 0 || lab.skipped > 0) throw new Failure('tests in the emulated machines were skipped');
+  if (!isChecked || unit.failed + lab.failed > 0) process.exitCode = 1;
+}
+
+/**
+ * @param {string} name
+ * @param {string} program
+ * @param {string[]} args
+ */
+function runStep(name, program, args) {
+  process.stdout.write(`\n${name}\n`);
+  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit' });
+  const hasPassed = status === 0;
+  counts.push({ passed: Number(hasPassed), failed: Number(!hasPassed), skipped: 0 });
+  return hasPassed;
+}
+
+/**
+ * Runs one of vitest.config.ts's projects.
+ * @param {'unit' | 'lab'} project
+ */
+function runTests(project) {
+  process.stdout.write(`\n${project} tests\n`);
+  const directory = mkdtempSync(join(tmpdir(), 'numashard-tests-'));
+  const file = join(directory, 'report.json');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  try {
+    const vitest = join(root, 'node_modules', '.bin', 'vitest');
+    const { status } = spawnSync(vitest, ['run', '--project', project, ...reporters], {
+      cwd: root,
+      stdio: 'inherit',
+    });
+    const count = countTests(readReport(file), status !== 0);
+    counts.push(count);
+    return count;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** @param {string} file */
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/** Downloads are no part of the tests, whose time limits they would eat into. */
+async function prepareGuest() {
+  const load = (/** @type {string} */ module) =>
+    import(new URL(`../dist/lab/${module}`, import.meta.url).href);
+  const [{ prepareGuestImage }, { loadMachine }] = await Promise.all([
+    load('guest-image.js'),
+    load('machine.js'),
+  ]);
+  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  const start = performance.now();
+  try {
+    const { versions } = await prepareGuestImage(loadMachine('x86-4n'), join(cache, 'numashard', 'lab'));
+    const seconds = (performance.now() - start) / 1000;
+    const { llamaCpp, ggml, kernel, node } = versions;
+    process.stdout.write(`\nlab: Linux ${kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`);
+    if (seconds > 1) process.stdout.write(`set-up: the guest system, ${seconds.toFixed(1)} s of downloads\n`);
+  } catch (thrown) {
+    // The tests that need it will fail and say so again, each in its place.
+    process.stderr.write(`error: no guest system: ${thrown instanceof Error ? thrown.message : thrown}\n`);
+  }
+}

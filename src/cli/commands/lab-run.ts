@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// numashard lab run: one command in an emulated machine, its output passed on as it comes.
+import { join } from 'node:path';
+import { labRun } from '../../lab/run.js';
+import type { CommandContext } from '../context.js';
+import { labProgress } from '../lab-progress.js';
+
+export interface LabRunOptions {
+  readonly machine: string;
+  readonly model?: readonly string[];
+  readonly out?: string;
+  readonly user?: true;
+}
+
+export async function runInLab(
+  context: CommandContext,
+  command: readonly string[],
+  { machine, model, out, user }: LabRunOptions,
+): Promise<void> {
+  const progress = labProgress(context);
+  try {
+    const { exitCode, signal } = await labRun({
+      machine,
+      command,
+      models: model ?? [],
+      ...(out === undefined ? {} : { outDirectory: out }),
+      ...(user ? { user: 1000 } : {}),
+      project: true,
+      projectDirectory: context.projectDirectory,
+      cacheDirectory: join(context.cacheDirectory, 'lab'),
+      onProgress: progress.show,
+      onStdout: (data) => {
+        progress.clear();
+        context.stdout(data);
+      },
+      onStderr: (data) => {
+        progress.clear();
+        context.stderr(data);
+      },
+    });
+    context.endWith(signal ?? exitCode ?? 125);
+  } finally {
+    progress.clear();
+  }
+}

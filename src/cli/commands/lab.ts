@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// numashard lab: emulated NUMA machines, and models to run in them.
+import type { Command } from 'commander';
+import type { CommandContext } from '../context.js';
+import { defineCommand, defineCommandWithChild, defineGroup } from '../define-command.js';
+import { oneMore } from '../options.js';
+import type { JsonOption } from '../output.js';
+import type { LabRunOptions } from './lab-run.js';
+
+export function labCommand(context: CommandContext): Command {
+  const run = defineCommandWithChild({
+    name: 'run',
+    summary: 'boot an emulated machine, run a command in it, and end as the command ended',
+    examples: [
+      'numashard lab run -- numactl --hardware',
+      'numashard lab run --model demo:text --out results -- llama-bench -m /models/text.gguf -t 8',
+    ],
+  })
+    .option('--machine <name>', 'one of `lab list`, or the path of a machine file', 'x86-4n')
+    .option(
+      '--model <file>',
+      'a model, there as /models/NAME; demo:NAME for one of `lab list`; repeatable',
+      oneMore,
+    )
+    .option('--out <directory>', 'gets what the command leaves in /out')
+    .option('--user', 'run the command without privilege, as user 1000')
+    .action(async (command: string[], options: LabRunOptions) => {
+      const { runInLab } = await import('./lab-run.js');
+      await runInLab(context, command, options);
+    });
+  const list = defineCommand({
+    name: 'list',
+    summary: 'list the emulated machines and the demo models',
+    examples: ['numashard lab list'],
+  }).action(async (options: JsonOption) => {
+    const { listLab } = await import('./lab-list.js');
+    listLab(context, options);
+  });
+  const model = defineCommand({
+    name: 'model',
+    summary: 'write a demo model: random weights that a real llama.cpp loads and runs',
+    examples: ['numashard lab model dense-q8_0', 'numashard lab model text demo.gguf'],
+  })
+    .argument('<name>', 'one of `lab list`')
+    .argument('[file]', 'where to; default: NAME.gguf in the current directory')
+    .action(async (name: string, file: string | undefined, options: JsonOption) => {
+      const { writeLabModel } = await import('./lab-model.js');
+      await writeLabModel(context, name, file, options);
+    });
+  return defineGroup(
+    {
+      name: 'lab',
+      summary: 'run commands in emulated NUMA machines',
+      examples: ['numashard lab run -- numactl --hardware'],
+    },
+    [run, list, model],
+  );
+}

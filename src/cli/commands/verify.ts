@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// `numashard verify`: where the pages of a running llama.cpp, or the cached pages of a model, lie by the kernel.
+
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { readGguf } from '../../gguf/read-gguf.js';
+import { describeModel } from '../../model/describe-model.js';
+import { renderVerification } from '../../report/verify-table.js';
+import { lookAtCache } from '../../runtime/place-cache.js';
+import { localShareBound } from '../../shardmap/pages.js';
+import { parseShardMap } from '../../shardmap/parse.js';
+import { resolveShardMap } from '../../shardmap/resolve.js';
+import { readTopology } from '../../topology/read-topology.js';
+import { readReport } from '../../verify/preload-report.js';
+import { balanceOf } from '../../verify/score.js';
+import { readThreads, ThreadSamples } from '../../verify/threads.js';
+import type { Verification } from '../../verify/types.js';
+import { findFaults } from '../../verify/verdict.js';
+import { addNodes, machineNodes, verifyProcess } from '../../verify/verify-process.js';
+import type { CommandContext } from '../context.js';
+import { defineCommand } from '../define-command.js';
+import { openPageHelper } from '../open-helper.js';
+import { wholeNumber } from '../options.js';
+import { emit, type JsonOption } from '../output.js';
+import { readReportedModel } from '../reported-model.js';
+
+interface Options extends JsonOption {
+  readonly threads?: number;
+  readonly map?: string;
+  readonly report?: string;
+  readonly roles?: boolean;
+}
+
+export function verifyCommand(context: CommandContext): Command {
+  return defineCommand({
+    name: 'verify',
+    summary: "shows where a running llama.cpp's weights and workers are, or a model's cached pages",
+    examples: ['numashard verify 4242', 'numashard verify model.gguf --threads 32'],
+  })
+    .argument('<target>', 'a process id, or a GGUF file')
+    .option('-t, --threads <n>', 'for a file: threads that it was placed for', wholeNumber)
+    .option(
+      '--map <map>',
+      'for a file: the map to hold it against; default: *:cyclic(N) with --threads, else none',
+    )
+    .option('--report <file>', 'for a process: where it writes its report, if told so')
+    .option('--roles', 'one line a role instead of one a tensor')
+    .action(async (target: string, options: Options) => {
+      const found = /^\d+$/.test(target)
+        ? await verifyPid(context, Number(target), options)
+        : await verifyFile(context, target, options);
+      const document = { schema: 'numashard/verify/1' as const, ...found, faults: findFaults(found) };
+      emit(context, options, document, () =>
+        [
+          renderVerification(found, options.roles ? 'roles' : 'tensors'),
+          ...document.faults.map((f) => `FAILED: ${f}`),
+        ].join('\n'),
+      );
+      if (document.faults.length > 0) context.endWith(1);
+    });
+}
+
+/** Long enough to catch every worker of a busy server at work a few times. */
+const sampleTimes = 20;
+const samplePause = 50;
+
+async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Verification> {
+  const report = await readReport(options.report ?? join(context.runtimeDirectory, `${pid}.json`));
+  const topology = await readTopology();
+  const samples = new ThreadSamples();
+  for (let times = 0; times < sampleTimes; times++) {
+    samples.add(await readThreads(pid));
+    await sleep(samplePause);
+  }
+  const model = await readReportedModel(report);
+  return verifyProcess({
+    report,
+    topology,
+    helper: openPageHelper(context, topology.pageSize),
+    samples,
+    model,
+  });
+}
+
+async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Verification> {
+  const started = performance.now();
+  const model = describeModel(await readGguf(path));
+  const topology = await readTopology();
+  const machine = machineNodes(topology);
+  const asked = options.map ?? (options.threads ? `*:cyclic(${options.threads})` : 'observe');
+  const resolution = resolveShardMap(parseShardMap(asked, machine), model, {
+    ...machine,
+    workers: options.threads ?? 0,
+    pageSize: topology.pageSize,
+  });
+  const looked = await lookAtCache(resolution, openPageHelper(context, topology.pageSize));
+  const tensors = asked === 'observe' ? looked.map((tensor) => ({ ...tensor, misplacedBytes: 0 })) : looked;
+  const sum = (key: 'byteLength' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'): number =>
+    tensors.reduce((total, tensor) => total + tensor[key], 0);
+  return {
+    pid: null,
+    models: [{ id: 0, files: model.files.map((file) => file.path) }],
+    map: asked,
+    residency: 'page-cache',
+    method: 'move_pages',
+    ggmlVersion: null,
+    threads: 'assumed',
+    workers: [],
+    tensors,
+    other: [],
+    placedBytes: sum('byteLength'),
+    misplacedBytes: sum('misplacedBytes'),
+    absentBytes: sum('absentBytes'),
+    unknownBytes: sum('unknownBytes'),
+    localShareBound: asked === 'observe' ? 1 : localShareBound(resolution.placements, topology.pageSize),
+    rows: { byteLength: 0, localBytes: 0 },
+    balance: balanceOf(addNodes(tensors)),
+    movedPages: 0,
+    seconds: (performance.now() - started) / 1000,
+    warnings: [],
+  };
+}

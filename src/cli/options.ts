@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Options that several commands share, and how their words become values.
+import { InvalidArgumentError, Option } from 'commander';
+import { strategyNames } from '../plan/types.js';
+
+/** For argParser: commander adds the option's name to the message. The limits are those of what is asked for. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
+  return Number(text);
+}
+
+/** For argParser, of an option that may be given several times. */
+export function oneMore(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+export function threadsOption(): Option {
+  return new Option(
+    '-t, --threads <n>',
+    'threads of llama.cpp; default: one for each physical core',
+  ).argParser(wholeNumber);
+}
+
+export function strategyOption(): Option {
+  return new Option('--strategy <name>', 'how to place, instead of letting plan choose').choices(
+    strategyNames,
+  );
+}
+
+export function machineOption(): Option {
+  return new Option(
+    '--machine <path>',
+    'a recorded machine instead of this one: a directory with its sys and proc, or a .tar.gz of it',
+  );
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Boots an emulated NUMA machine: the door to src/lab for tests and the command line.
+import { GuestChannel } from './guest-channel.js';
+import { prepareGuestImage } from './guest-image.js';
+import { prepareModelImages, prepareProjectImage } from './host-images.js';
+import { requireLabTools } from './host-tools.js';
+import { LabMachine } from './lab-machine.js';
+import { loadMachine, type MachineDescription } from './machine.js';
+import { orTimeout } from './or-timeout.js';
+import type { OnLabProgress } from './progress.js';
+import { Qemu } from './qemu.js';
+import { qemuArguments } from './qemu-arguments.js';
+
+/** Ten times what a boot takes on two host CPUs. */
+const bootTimeoutMilliseconds = 120_000;
+
+export interface BootOptions {
+  /** A name (`x86-4n`), the path of a machine file, or the machine itself. */
+  readonly machine: string | MachineDescription;
+  /** Host files that appear as /models/NAME. */
+  readonly models?: readonly string[];
+  /** Whether the project is mounted at /numashard, with `numashard` in $PATH. */
+  readonly project?: boolean;
+  readonly projectDirectory: string;
+  /** Where systems and drives are kept, e.g. ~/.cache/numashard/lab. */
+  readonly cacheDirectory: string;
+  readonly onProgress?: OnLabProgress;
+}
+
+export async function bootMachine(options: BootOptions): Promise<LabMachine> {
+  const machine = typeof options.machine === 'string' ? loadMachine(options.machine) : options.machine;
+  requireLabTools();
+  const { cacheDirectory, onProgress } = options;
+  const models = await prepareModelImages(options.models ?? [], cacheDirectory, onProgress);
+  const drives = models.map((path, index) => ({ serial: `model${index}`, path }));
+  const image = await prepareGuestImage(machine, cacheDirectory, onProgress);
+  drives.push({ serial: 'root', path: image.root });
+  if (options.project) {
+    const path = await prepareProjectImage(options.projectDirectory, cacheDirectory, onProgress);
+    drives.push({ serial: 'project', path });
+  }
+  onProgress?.({ step: 'boot', machine: machine.name });
+  const start = performance.now();
+  const qemu = new Qemu(qemuArguments(machine, { kernel: image.kernel, initramfs: image.initramfs, drives }));
+  const channel = new GuestChannel({
+    control: qemu.channel('control'),
+    stdout: qemu.channel('stdout'),
+    stderr: qemu.channel('stderr'),
+    signal: qemu.channel('signal'),
+  });
+  try {
+    const ready = qemu.during(channel.ready(), 'while it booted');
+    await orTimeout(ready, bootTimeoutMilliseconds, () => qemu.failure('the machine did not boot in time'));
+  } catch (error) {
+    await qemu.stop();
+    throw error;
+  }
+  return new LabMachine(machine, image.versions, (performance.now() - start) / 1000, qemu, channel);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Drives made from the host's own files: the project under test and model files. Kept until what they hold changes.
+import { createHash } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { NumashardError } from '../errors.js';
+import { ext4FromDirectory, ext4FromFile } from './ext4.js';
+import type { OnLabProgress } from './progress.js';
+
+/** QEMU's PCI bus has 32 slots; some are the machine's own. */
+const modelLimit = 24;
+
+/** One image per model file; the guest sees the files as /models/NAME. */
+export async function prepareModelImages(
+  models: readonly string[],
+  directory: string,
+  onProgress?: OnLabProgress,
+): Promise<string[]> {
+  if (models.length > modelLimit) {
+    throw usage(`${models.length} model files, at most ${modelLimit} fit one machine`);
+  }
+  const names = models.map((model) => basename(model));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice) throw usage(`two model files are named ${twice}; in the machine both would be /models/${twice}`);
+  const odd = names.find((name) => !/^[\w.+@=-]+$/.test(name));
+  if (odd !== undefined)
+    throw usage(`model file name ${JSON.stringify(odd)} has characters the lab cannot carry`);
+  const images: string[] = [];
+  for (const model of models) images.push(await modelImage(model, directory, onProgress));
+  return images;
+}
+
+async function modelImage(model: string, directory: string, onProgress?: OnLabProgress): Promise<string> {
+  const path = resolve(model);
+  const { size, mtimeMs } = await stat(path).catch((cause: Error) => {
+    throw new NumashardError('file-unreadable', `cannot read model ${model}: ${cause.message}`, { cause });
+  });
+  return cached(join(directory, 'drives'), `model-${digest([path, size, mtimeMs])}`, async (image) => {
+    onProgress?.({ step: 'build', what: `drive of ${basename(model)}` });
+    await ext4FromFile(path, basename(model), image);
+  });
+}
+
+/** The parts of a checkout or installed package that running it takes, as they are now. */
+export async function prepareProjectImage(
+  projectDirectory: string,
+  directory: string,
+  onProgress?: OnLabProgress,
+): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(projectDirectory, 'package.json'), 'utf8')) as {
+    readonly dependencies?: Record<string, string>;
+  };
+  const parts = ['package.json', 'bin', 'dist', 'native/build'];
+  parts.push(...Object.keys(manifest.dependencies ?? {}).map((name) => `node_modules/${name}`));
+  const files = (await Promise.all(parts.map((part) => listFiles(projectDirectory, part)))).flat();
+  const checkout = `project-${digest(resolve(projectDirectory))}`;
+  const drives = join(directory, 'drives');
+  return cached(drives, `${checkout}-${digest(files)}`, async (image) => {
+    await removeOld(drives, checkout);
+    onProgress?.({ step: 'build', what: 'drive of the project' });
+    const staging = await mkdtemp(`${image}.staging-`);
+    try {
+      for (const { path } of files) {
+        await mkdir(dirname(join(staging, path)), { recursive: true });
+        await copyFile(join(projectDirectory, path), join(staging, path), constants.COPYFILE_FICLONE);
+      }
+      await ext4FromDirectory(staging, image);
+    } finally {
+      await rm(staging, { recursive: true });
+    }
+  });
+}
+
+interface ProjectFile {
+  readonly path: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+/** All regular files of one part, or nothing if the checkout does not have it (yet). */
+async function listFiles(root: string, part: string): Promise<ProjectFile[]> {
+  const top = join(root, part);
+  if (!existsSync(top)) return [];
+  const status = await stat(top);
+  if (!status.isDirectory()) return [{ path: part, size: status.size, mtimeMs: status.mtimeMs }];
+  const names = (await readdir(top)).sort();
+  return (await Promise.all(names.map((name) => listFiles(root, join(part, name))))).flat();
+}
+
+/** Every build of the project makes a drive; a day later nothing boots from it any more. */
+async function removeOld(directory: string, prefix: string): Promise<void> {
+  const dayMilliseconds = 24 * 3600 * 1000;
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const isOld = name.startsWith(prefix) && Date.now() - (await stat(path)).mtimeMs > dayMilliseconds;
+    if (isOld) await rm(path, { force: true });
+  }
+}
+
+/** Makes an image under a name that stands for what it holds, beside its place first, so that nobody sees half. */
+async function cached(
+  directory: string,
+  name: string,
+  make: (image: string) => Promise<void>,
+): Promise<string> {
+  const path = join(directory, `${name}.ext4`);
+  if (existsSync(path)) return path;
+  await mkdir(directory, { recursive: true });
+  const work = await mkdtemp(join(directory, 'building-'));
+  try {
+    const image = join(work, 'image');
+    await make(image);
+    await rename(image, path);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return path;
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+}
+
+function usage(message: string): NumashardError {
+  return new NumashardError('usage', message, { exitCode: 2 });
+}

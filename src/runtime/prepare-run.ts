@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// What `run` gives its child: the shard map and the shares, from the user's map or from a plan, and the command
+// with what it lacked. Nothing the user wrote is changed; what is added is said.
+import { NumashardError } from '../errors.js';
+import type { Model } from '../model/types.js';
+import { planPlacement } from '../plan/plan-placement.js';
+import type { Plan, StrategyName } from '../plan/types.js';
+import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { resolveShardMap } from '../shardmap/resolve.js';
+import type { MachineNodes } from '../shardmap/types.js';
+import type { Topology } from '../topology/types.js';
+import { checkCommand } from './command-check.js';
+import type { LlamaCommand } from './command-types.js';
+import { environmentNames } from './environment.js';
+
+export interface RunRequest {
+  readonly command: LlamaCommand;
+  readonly model: Model | null;
+  readonly topology: Topology;
+  readonly machine: MachineNodes;
+  /** The user's map, from --map or the environment; null: plan one. */
+  readonly map: string | null;
+  /** The environment of a plan that was made before. */
+  readonly planned: Readonly<Record<string, string>> | null;
+  readonly strategy: StrategyName | null;
+}
+
+export interface PreparedRun {
+  readonly argv: readonly string[];
+  /** Added to the user's environment; empty: nothing to place, the command runs as it is. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** One line each, for standard error. */
+  readonly notes: readonly string[];
+}
+
+export function prepareRun(request: RunRequest): PreparedRun {
+  const { command, model, topology, map } = request;
+  const notes = command.warnings.map(({ message }) => message);
+  const plan = planPlacement({
+    model,
+    topology,
+    threads: command.threads?.value ?? null,
+    strategy: request.strategy,
+    promptThreads: command.promptThreads?.value ?? null,
+  });
+  notes.push(...plan.warnings.map(({ message }) => message));
+  if (topology.nodes.length < 2 && map === null) {
+    return { argv: command.argv, environment: {}, notes: [...new Set(notes)] };
+  }
+  const environment = chooseEnvironment(request, plan);
+  const text = environment[environmentNames.map];
+  if (text === undefined || isObserve(text)) return { argv: command.argv, environment, notes };
+  checkMap(text, request);
+  const check = checkCommand(command, { chosen: chosenFor(text, plan), threads: plan.threads, environment });
+  return {
+    argv: check.argv,
+    environment: { ...environment, ...check.environment },
+    notes: [...notes, ...check.notes],
+  };
+}
+
+function chooseEnvironment({ map, planned, machine }: RunRequest, plan: Plan): Record<string, string> {
+  if (planned !== null) return { ...planned };
+  if (map === null) return { ...plan.environment };
+  if (isObserve(map)) return { [environmentNames.map]: map };
+  const rows = plan.strategies.find(({ name }) => name === 'rows');
+  const shares = rows ? Object.entries(rows.threads).map(([node, threads]) => `${node}:${threads}`) : [];
+  const named = parseShardMap(map, machine).find(({ target }) => target.kind === 'rows');
+  const namesAll = named?.target.kind === 'rows' && named.target.nodes === 'all';
+  // Only where workers live on all nodes does the plan know how many live on each.
+  return {
+    [environmentNames.map]: map,
+    ...(namesAll && shares.length > 0 ? { [environmentNames.threads]: shares.join(',') } : {}),
+  };
+}
+
+/** Layers past the model's last, absent nodes and the like are said before anything starts. */
+function checkMap(text: string, { model, machine, topology }: RunRequest): void {
+  const map = parseShardMap(text, machine);
+  if (model) resolveShardMap(map, model, { ...machine, pageSize: topology.pageSize });
+}
+
+function chosenFor(map: string, plan: Plan): StrategyName {
+  const ofPlan = plan.strategies.find((strategy) => strategy.name === plan.chosen);
+  if (ofPlan?.map === map) return plan.chosen;
+  return parseShardMap(map).some(({ target }) => target.kind === 'rows') ? 'rows' : 'layers';
+}
+
+/** The environment of a plan document (`numashard plan --json`). Throws `usage`. */
+export function plannedEnvironment(text: string, path: string): Record<string, string> {
+  let plan: unknown;
+  try {
+    plan = JSON.parse(text);
+  } catch (cause) {
+    throw new NumashardError('usage', `plan ${path} is not JSON`, { exitCode: 2, cause });
+  }
+  const environment = (plan as { environment?: unknown } | null)?.environment;
+  const isText = (value: unknown): value is string => typeof value === 'string';
+  if (typeof environment !== 'object' || environment === null || !Object.values(environment).every(isText)) {
+    const hint = 'make one with numashard plan MODEL --json';
+    throw new NumashardError('usage', `plan ${path} has no "environment" of texts`, { exitCode: 2, hint });
+  }
+  const { LD_PRELOAD: _, ...rest } = environment as Record<string, string>;
+  return rest;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Where the machines of test/lab keep their systems and find the project.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const { XDG_CACHE_HOME = join(homedir(), '.cache') } = process.env;
+
+export const setting = {
+  projectDirectory: fileURLToPath(new URL('../..', import.meta.url)),
+  cacheDirectory: join(XDG_CACHE_HOME, 'numashard', 'lab'),
+};
