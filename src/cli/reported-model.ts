@@ -3,7 +3,7 @@
 import { readGguf } from '../gguf/read-gguf.js';
 import { describeModel } from '../model/describe-model.js';
 import type { Model } from '../model/types.js';
-import type { PreloadReport } from '../verify/preload-report.js';
+import type { PreloadReport } from '../runtime/preload-report.js';
 
 /** null where the file is gone or is none that we read whole: names then have to do. */
 export async function readReportedModel({ models }: PreloadReport): Promise<Model | null> {

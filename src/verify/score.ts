@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Pure arithmetic of verify: where a tensor's bytes are, where the map wants them, who reads them.
+
+import { absentPage, type PageRuns, unknownPage } from '../runtime/page-runs.js';
 import type { TensorShape } from '../shardmap/cut.js';
 import { workerRows } from '../shardmap/cut.js';
 import type { Cut, PlacementRange } from '../shardmap/types.js';
-import { absentPage, type PageRuns, unknownPage } from './page-runs.js';
 
 export interface Score {
   readonly misplacedBytes: number;

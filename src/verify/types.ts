@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What verify finds, as data; design of the JSON documents `verify`, `place` and run's report.
 import type { Role } from '../model/types.js';
+import type { ReportedThreads, ReportWarning } from '../runtime/preload-report.js';
 import type { CutKind } from '../shardmap/types.js';
-import type { ReportedThreads, ReportWarning } from './preload-report.js';
 
 export type BytesByNode = Readonly<Record<string, number>>;
 

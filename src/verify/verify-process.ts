@@ -3,15 +3,15 @@
 // kernel, from this process, where those pages are and where the workers run.
 import { classifyTensor } from '../model/classify-tensor.js';
 import type { Model, ModelTensor } from '../model/types.js';
+import type { PageHelper } from '../runtime/page-helper.js';
+import { PageRuns } from '../runtime/page-runs.js';
+import type { PreloadReport, ReportedTensor, ReportedWorker } from '../runtime/preload-report.js';
 import { shapeOf } from '../shardmap/cut.js';
 import { localShareBound } from '../shardmap/pages.js';
 import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
 import type { MachineNodes, Placement } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
-import type { PageHelper } from './page-helper.js';
-import { PageRuns } from './page-runs.js';
-import type { PreloadReport, ReportedTensor, ReportedWorker } from './preload-report.js';
 import { balanceOf, scoreRanges, scoreRows } from './score.js';
 import { readThreads, type ThreadSamples } from './threads.js';
 import type { Verification, VerifiedBuffer, VerifiedTensor, VerifiedWorker } from './types.js';
@@ -42,8 +42,6 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
       ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, isObserved)]
       : [];
   });
-  const sum = (pick: (tensor: VerifiedTensor) => number): number =>
-    tensors.reduce((total, tensor) => total + pick(tensor), 0);
   return {
     pid: report.pid,
     models: report.models,
@@ -60,19 +58,35 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
       ),
       ...outsideHostMemory(report),
     ],
-    placedBytes: sum(({ byteLength }) => byteLength),
-    misplacedBytes: sum(({ misplacedBytes }) => misplacedBytes),
-    absentBytes: sum(({ absentBytes }) => absentBytes),
-    unknownBytes: sum(({ unknownBytes }) => unknownBytes),
+    ...addUp(tensors),
     localShareBound: isObserved ? 1 : localShareBound(placements, topology.pageSize),
-    rows: {
-      byteLength: sum(({ rows }) => rows?.byteLength ?? 0),
-      localBytes: sum(({ rows }) => rows?.localBytes ?? 0),
-    },
+    rows: addRows(tensors),
     balance: balanceOf(addNodes(tensors)),
     movedPages: report.movedPages,
     seconds: report.seconds,
     warnings: report.warnings,
+  };
+}
+
+/** The totals of a verification. */
+export function addUp(
+  tensors: readonly VerifiedTensor[],
+): Pick<Verification, 'placedBytes' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'> {
+  const sum = (key: 'byteLength' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'): number =>
+    tensors.reduce((total, tensor) => total + tensor[key], 0);
+  return {
+    placedBytes: sum('byteLength'),
+    misplacedBytes: sum('misplacedBytes'),
+    absentBytes: sum('absentBytes'),
+    unknownBytes: sum('unknownBytes'),
+  };
+}
+
+function addRows(tensors: readonly VerifiedTensor[]): Verification['rows'] {
+  const owned = tensors.flatMap(({ rows }) => rows ?? []);
+  return {
+    byteLength: owned.reduce((total, { byteLength }) => total + byteLength, 0),
+    localBytes: owned.reduce((total, { localBytes }) => total + localBytes, 0),
   };
 }
 

@@ -5,11 +5,14 @@ import { readGguf } from '../../gguf/read-gguf.js';
 import { describeModel } from '../../model/describe-model.js';
 import { formatBytes } from '../../report/text-table.js';
 import { formatShare, renderTensors, rightBytes } from '../../report/verify-table.js';
-import { type CachePlacement, placeCache } from '../../runtime/place-cache.js';
+import type { PlacedPages } from '../../runtime/page-helper.js';
+import { placeCache } from '../../runtime/place-cache.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
 import { readTopology } from '../../topology/read-topology.js';
+import type { Verification } from '../../verify/types.js';
 import { findFaults } from '../../verify/verdict.js';
+import { verifyCache } from '../../verify/verify-cache.js';
 import { machineNodes } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
@@ -51,11 +54,12 @@ async function place(context: CommandContext, path: string, options: Options): P
     pageSize: topology.pageSize,
   });
   const helper = openPageHelper(context, topology.pageSize);
+  const started = performance.now();
   const bar = createProgressBar(context, 'placing');
-  const placed = await placeCache({ model, resolution, helper, onProgress: bar.update });
+  const pages = await placeCache({ model, resolution, helper, onProgress: bar.update });
   bar.end();
-  const asked = { ...placed, map: text, rows: { byteLength: 0, localBytes: 0 } };
-  const faults = findFaults(asked);
+  const found = await verifyCache(resolution, text, helper);
+  const faults = findFaults(found);
   const warnings = [
     ...resolution.warnings.map(({ code, message }) => ({ code, message })),
     ...faults.map((message) => ({ code: 'misplaced', message })),
@@ -64,29 +68,17 @@ async function place(context: CommandContext, path: string, options: Options): P
       machine.usableNodes,
     ),
   ];
-  const command = [...programWords(path), '--numa', 'distribute', '-t', `${threads}`, '--no-repack'];
   const document = {
     schema: 'numashard/place/1' as const,
-    pid: null,
-    models: [{ id: 0, files: model.files.map((file) => file.path) }],
-    map: text,
-    residency: 'page-cache',
-    method: 'move_pages',
-    ggmlVersion: null,
-    threads: 'assumed',
-    workers: [],
-    other: [],
-    ...placed,
-    movedPages: placed.pages.movedPages,
-    command,
+    ...found,
+    pages,
+    movedPages: pages.movedPages,
+    seconds: (performance.now() - started) / 1000,
+    command: ['llama-server', '-m', path, '--numa', 'distribute', '-t', `${threads}`, '--no-repack'],
     warnings,
   };
-  emit(context, options, document, () => renderPlaced(document, placed, options.tensors === true));
+  emit(context, options, document, () => renderPlaced(document, options.tensors === true));
   if (faults.length > 0) context.endWith(1);
-}
-
-function programWords(path: string): string[] {
-  return ['llama-server', '-m', path];
 }
 
 /** ggml counts nodes up to the first gap in their ids, and gives a node without CPUs an empty mask. */
@@ -100,25 +92,23 @@ function nodeWarnings(
   return [{ code: 'distribute-miscounts', message }];
 }
 
-function renderPlaced(
-  document: {
-    readonly map: string;
-    readonly command: readonly string[];
-    readonly warnings: readonly { code: string; message: string }[];
-  },
-  placed: CachePlacement,
-  listTensors: boolean,
-): string {
-  const { pages, placedBytes, seconds } = placed;
+interface PlacedDocument extends Verification {
+  readonly pages: PlacedPages;
+  readonly command: readonly string[];
+}
+
+function renderPlaced(placed: PlacedDocument, listTensors: boolean): string {
+  const { pages, placedBytes, seconds, map, localShareBound, command, warnings, tensors } = placed;
   const right = formatShare(rightBytes(placed), placedBytes);
+  const bound = formatShare(localShareBound, 1);
   return [
-    ...(listTensors ? [renderTensors(placed.tensors), ''] : []),
-    `${formatBytes(placedBytes)}: ${right} where ${document.map} puts them (bound ${formatShare(placed.localShareBound, 1)}); ` +
-      `pages read ${pages.readPages}, moved ${pages.movedPages}, dropped and read again ${pages.droppedPages}; ${seconds.toFixed(1)} s`,
-    ...document.warnings.map(({ code, message }) => `warning: ${message} (${code})`),
+    ...(listTensors ? [renderTensors(tensors), ''] : []),
+    `${formatBytes(placedBytes)}: ${right} where ${map} puts them (bound ${bound}), in ${seconds.toFixed(1)} s`,
+    `pages read ${pages.readPages}, moved ${pages.movedPages}, dropped and read again ${pages.droppedPages}`,
+    ...warnings.map(({ code, message }) => `warning: ${message} (${code})`),
     '',
     'Start llama.cpp with exactly this many threads, and without repacking (llama-bench: --repack 0):',
-    `  ${document.command.join(' ')}`,
+    `  ${command.join(' ')}`,
     'This does not help: tensors that llama.cpp repacks or copies, another number of threads, a run without --numa,',
     'and pages that another process has mapped. The cache keeps its places until the pages are dropped.',
   ].join('\n');

@@ -14,13 +14,13 @@ import { readLlamaCommand } from '../../runtime/command.js';
 import { environmentNames, reportPathFor } from '../../runtime/environment.js';
 import { openGate } from '../../runtime/gate.js';
 import { type Ended, launch } from '../../runtime/launch.js';
+import { readReport } from '../../runtime/preload-report.js';
 import { plannedEnvironment, prepareRun } from '../../runtime/prepare-run.js';
-import { createWitness, type Sighting } from '../../runtime/witness.js';
 import { readTopology } from '../../topology/read-topology.js';
 import type { Topology } from '../../topology/types.js';
-import { readReport } from '../../verify/preload-report.js';
 import { findFaults } from '../../verify/verdict.js';
 import { machineNodes, verifyProcess } from '../../verify/verify-process.js';
+import { createWitness, type Sighting } from '../../verify/witness.js';
 import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
 import { preloadPath } from '../native-parts.js';
@@ -107,7 +107,7 @@ async function run(context: CommandContext, words: readonly string[], options: O
     await gate.close();
   }
   const faults = judge(witness.sightings, ended, options.verify === true);
-  for (const line of describeEnd(witness.sightings, options.verify === true)) say(line);
+  describeEnd(witness.sightings, options.verify === true, context);
   for (const fault of faults) say(`FAILED: ${fault}`);
   if (options.report) await writeReport(options.report, witness.sightings, prepared, ended, faults);
   finish(context, ended);
@@ -168,18 +168,24 @@ function judge(sightings: readonly Sighting[], { exitCode }: Ended, isVerified: 
   return last.verification ? findFaults(last.verification) : [];
 }
 
-function describeEnd(sightings: readonly Sighting[], isVerified: boolean): string[] {
+function describeEnd(sightings: readonly Sighting[], isVerified: boolean, { stderr }: CommandContext): void {
   const last = sightings.at(-1);
-  if (!last) return isVerified ? ['not verified: the process ended before it could be looked at'] : [];
+  if (!last) {
+    if (isVerified) stderr('numashard: not verified: the process ended before it could be looked at\n');
+    return;
+  }
   const { report, verification } = last;
-  if (verification) return renderVerification(verification, 'roles').split('\n');
+  if (verification) {
+    stderr(`\n${renderVerification(verification, 'roles')}\n`);
+    return;
+  }
   const share = formatShare(report.placedBytes - report.misplacedBytes, report.placedBytes);
   const where =
     report.map === 'observe' ? 'observed, nothing changed' : `${share} placed as ${report.map} says`;
-  return [
-    `${formatBytes(report.placedBytes)} of weights: ${where}, by the preload's own check (--verify asks the kernel again)`,
-    ...report.warnings.map(({ code, message }) => `warning: ${message} (${code})`),
-  ];
+  stderr(
+    `numashard: ${formatBytes(report.placedBytes)} of weights: ${where}; --verify asks the kernel once more\n`,
+  );
+  for (const { code, message } of report.warnings) stderr(`numashard: ${message} (${code})\n`);
 }
 
 async function writeReport(

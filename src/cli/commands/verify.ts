@@ -7,17 +7,15 @@ import type { Command } from 'commander';
 import { readGguf } from '../../gguf/read-gguf.js';
 import { describeModel } from '../../model/describe-model.js';
 import { renderVerification } from '../../report/verify-table.js';
-import { lookAtCache } from '../../runtime/place-cache.js';
-import { localShareBound } from '../../shardmap/pages.js';
+import { readReport } from '../../runtime/preload-report.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
 import { readTopology } from '../../topology/read-topology.js';
-import { readReport } from '../../verify/preload-report.js';
-import { balanceOf } from '../../verify/score.js';
 import { readThreads, ThreadSamples } from '../../verify/threads.js';
 import type { Verification } from '../../verify/types.js';
 import { findFaults } from '../../verify/verdict.js';
-import { addNodes, machineNodes, verifyProcess } from '../../verify/verify-process.js';
+import { verifyCache } from '../../verify/verify-cache.js';
+import { machineNodes, verifyProcess } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
@@ -84,7 +82,6 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
 }
 
 async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Verification> {
-  const started = performance.now();
   const model = describeModel(await readGguf(path));
   const topology = await readTopology();
   const machine = machineNodes(topology);
@@ -94,30 +91,5 @@ async function verifyFile(context: CommandContext, path: string, options: Option
     workers: options.threads ?? 0,
     pageSize: topology.pageSize,
   });
-  const looked = await lookAtCache(resolution, openPageHelper(context, topology.pageSize));
-  const tensors = asked === 'observe' ? looked.map((tensor) => ({ ...tensor, misplacedBytes: 0 })) : looked;
-  const sum = (key: 'byteLength' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'): number =>
-    tensors.reduce((total, tensor) => total + tensor[key], 0);
-  return {
-    pid: null,
-    models: [{ id: 0, files: model.files.map((file) => file.path) }],
-    map: asked,
-    residency: 'page-cache',
-    method: 'move_pages',
-    ggmlVersion: null,
-    threads: 'assumed',
-    workers: [],
-    tensors,
-    other: [],
-    placedBytes: sum('byteLength'),
-    misplacedBytes: sum('misplacedBytes'),
-    absentBytes: sum('absentBytes'),
-    unknownBytes: sum('unknownBytes'),
-    localShareBound: asked === 'observe' ? 1 : localShareBound(resolution.placements, topology.pageSize),
-    rows: { byteLength: 0, localBytes: 0 },
-    balance: balanceOf(addNodes(tensors)),
-    movedPages: 0,
-    seconds: (performance.now() - started) / 1000,
-    warnings: [],
-  };
+  return verifyCache(resolution, asked, openPageHelper(context, topology.pageSize));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Watches a run from outside: samples where its threads run, and looks at every process that waits at the gate.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PreloadReport } from '../verify/preload-report.js';
+import type { PreloadReport } from '../runtime/preload-report.js';
 import { readThreads, ThreadSamples } from '../verify/threads.js';
 import type { Verification } from '../verify/types.js';
 
