@@ -26,7 +26,6 @@ export type ErrorCode =
   | 'flag-conflict'
   | 'command-not-found'
   | 'native-missing'
-  | 'compiler-missing'
   | 'placement-refused'
   | 'process-gone'
   | 'report-unreadable'

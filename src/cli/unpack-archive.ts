@@ -23,8 +23,9 @@ export async function unpackArchive(path: string, directory: string): Promise<vo
   );
   const said = await complaint;
   if (broken instanceof NumashardError) throw broken;
-  // Of a tar that ended early we only see the broken pipe; it knows why.
-  const reason = broken && broken.code !== 'EPIPE' ? broken.message : said;
+  // Of a tar that ended early, for a reason or because it saw the archive's end, we only see a broken pipe.
+  const isPipe = broken?.code === 'EPIPE' || broken?.code === 'ERR_STREAM_PREMATURE_CLOSE';
+  const reason = broken && !isPipe ? broken.message : said;
   if (reason !== null) throw unreadable(path, reason, broken);
   // Recorded sysfs directories are often read-only; they have to be searched and removed.
   await complaintOf(spawn('chmod', ['-R', 'u+rwX', directory], { stdio: ['ignore', 'ignore', 'pipe'] }));

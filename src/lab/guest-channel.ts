@@ -2,7 +2,7 @@
 // Speaks with lab/guest/agent over QEMU's virtio ports, one request at a time:
 //   control, to the guest:   "put NAME LENGTH\n" + bytes → file /run/lab/NAME; "run MARKER USER\n" → runs /run/lab/command
 //   control, from the guest: "ready\n" once, "done WORDS\n" after each request
-//   stdout, stderr:          the command's bytes, then NUL and MARKER;   signal, to the guest: "NAME\n" to its process group
+//   stdout, stderr:          the command's bytes, then NUL and MARKER;   signal, to the guest: "NAME MARKER\n" to its process group
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { type CommandEnd, type GuestUser, guestUserName, parseCommandEnd } from './guest-command.js';
@@ -23,6 +23,8 @@ export interface OutputListeners {
 export class GuestChannel {
   readonly #ports: GuestPorts;
   #line = '';
+  /** Of the command that runs, or ran last. */
+  #word = '';
   #onLine: (line: string) => void = () => {};
   #onOutput: () => void = () => {};
   #stdout: MarkedStream | undefined;
@@ -53,8 +55,8 @@ export class GuestChannel {
 
   /** Runs the script that was put as `command`; resolves when it ended and all it wrote has arrived. */
   async run(user: GuestUser, { onStdout, onStderr }: OutputListeners): Promise<CommandEnd> {
-    const word = randomBytes(16).toString('hex');
-    const marker = Buffer.from(`\0${word}`);
+    this.#word = randomBytes(16).toString('hex');
+    const marker = Buffer.from(`\0${this.#word}`);
     const stdout = new MarkedStream(marker, onStdout);
     const stderr = new MarkedStream(marker, onStderr);
     [this.#stdout, this.#stderr] = [stdout, stderr];
@@ -64,14 +66,14 @@ export class GuestChannel {
       };
     });
     const answer = this.#nextLine();
-    this.#ports.control.write(`run ${word} ${guestUserName(user)}\n`);
+    this.#ports.control.write(`run ${this.#word} ${guestUserName(user)}\n`);
     const [line] = await Promise.all([answer, outputEnd]);
     return parseCommandEnd(line);
   }
 
-  /** Sends a signal to the running command's process group. */
+  /** Sends a signal to the process group of the command that runs; without effect if it has just ended. */
   signal(name: 'KILL' | 'TERM' | 'INT'): void {
-    this.#ports.signal.write(`${name}\n`);
+    this.#ports.signal.write(`${name} ${this.#word}\n`);
   }
 
   #nextLine(): Promise<string> {

@@ -46,6 +46,7 @@ interface ArchiveFile {
   readonly name: string;
   readonly version: string;
   readonly fileName: string;
+  readonly byteLength: number;
   readonly sha256: string;
 }
 
@@ -91,10 +92,10 @@ export async function fetchGuestPackages(
 async function resolvePackages(apt: Apt, packages: readonly string[]): Promise<ArchiveFile[]> {
   const lines = await apt('install', '--print-uris', '-qq', '-o', 'Acquire::ForceHash=SHA256', ...packages);
   const files = lines.split('\n').flatMap((line) => {
-    const match = /^'[^']+' (([^_ ]+)_([^_ ]+)_[^_ ]+\.deb) \d+ SHA256:([0-9a-f]{64})$/.exec(line);
+    const match = /^'[^']+' (([^_ ]+)_([^_ ]+)_[^_ ]+\.deb) (\d+) SHA256:([0-9a-f]{64})$/.exec(line);
     if (!match) return [];
-    const [, fileName = '', name = '', version = '', sha256 = ''] = match;
-    return [{ name, version: decodeURIComponent(version), fileName, sha256 }];
+    const [, fileName = '', name = '', version = '', byteLength, sha256 = ''] = match;
+    return [{ name, version: decodeURIComponent(version), fileName, byteLength: Number(byteLength), sha256 }];
   });
   if (files.length > 0) return files;
   throw new NumashardError(
@@ -119,12 +120,17 @@ async function download(
   }
   // A few at a time: enough to keep the connection busy, and progress can be told.
   const batchSize = 8;
-  for (let done = 0; done < wanted.length; done += batchSize) {
-    onProgress?.({ step: 'download', done, total: wanted.length });
-    const batch = wanted.slice(done, done + batchSize);
+  const total = byteLengthOf(wanted);
+  for (let first = 0; first < wanted.length; first += batchSize) {
+    onProgress?.({ step: 'download', done: byteLengthOf(wanted.slice(0, first)), total });
+    const batch = wanted.slice(first, first + batchSize);
     await apt('download', '-qq', ...batch.map(({ name, version }) => `${name}=${version}`));
     for (const { fileName } of batch) await rename(join(aptRoot, fileName), packagePath(directory, fileName));
   }
+}
+
+function byteLengthOf(files: readonly ArchiveFile[]): number {
+  return files.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 async function isIntact(path: string, sha256: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { NumashardError } from '../errors.js';
 
 /** Program, and the Debian package it comes from. */
-const neededTools = {
+export const neededTools = {
   'qemu-system-x86_64': 'qemu-system-x86',
   mke2fs: 'e2fsprogs',
   debugfs: 'e2fsprogs',

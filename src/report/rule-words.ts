@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The text of `numashard map explain` without a model: what each rule says, in words, the winners first.
+import { precedence } from '../shardmap/find-rule.js';
 import { printSelector } from '../shardmap/print.js';
 import type { NodeSet, Rule, Selector, ShardMap, Target } from '../shardmap/types.js';
 import { formatCpuList } from '../topology/cpu-list.js';
 import { renderTable } from './text-table.js';
-
-/** Which rule wins, from first to last; docs/shard-maps.md. */
-const precedence: readonly Selector['kind'][] = ['name', 'layers.role', 'role', 'layers', 'any'];
 
 export function renderRules(map: ShardMap): string {
   if (map.length === 0) return 'observe: announces and reports, places nothing';

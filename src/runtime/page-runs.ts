@@ -5,17 +5,23 @@
 export const absentPage = -1;
 export const unknownPage = -2;
 
+/** Pages one after the other on one node, or with one of the codes above. */
+export interface NodePages {
+  readonly node: number;
+  readonly pageCount: number;
+}
+
 export class PageRuns {
+  readonly runs: readonly NodePages[];
   readonly #pageSize: number;
   /** Address or file offset at which each run begins, ascending; one more entry ends the last. */
   readonly #starts: number[];
-  readonly #nodes: number[];
 
   /** `start`: address or offset of anything inside the first page. */
-  constructor(start: number, pageSize: number, runs: readonly { node: number; pageCount: number }[]) {
+  constructor(start: number, pageSize: number, runs: readonly NodePages[]) {
     this.#pageSize = pageSize;
+    this.runs = runs;
     this.#starts = [Math.floor(start / pageSize) * pageSize];
-    this.#nodes = runs.map(({ node }) => node);
     for (const { pageCount } of runs) this.#starts.push((this.#starts.at(-1) ?? 0) + pageCount * pageSize);
   }
 
@@ -26,9 +32,9 @@ export class PageRuns {
   /** Calls back with the node and the bytes of each run inside [start, end); what no run covers is absent. */
   each(start: number, end: number, emit: (node: number, byteLength: number) => void): void {
     let at = start;
-    for (let run = this.#runAt(start); at < end && run < this.#nodes.length; run++) {
+    for (let run = this.#runAt(start); at < end && run < this.runs.length; run++) {
       const stop = Math.min(end, this.#starts[run + 1] ?? end);
-      if (stop > at) emit(this.#nodes[run] ?? absentPage, stop - at);
+      if (stop > at) emit(this.runs[run]?.node ?? absentPage, stop - at);
       at = Math.max(at, stop);
     }
     if (at < end) emit(absentPage, end - at);
@@ -36,7 +42,7 @@ export class PageRuns {
 
   #runAt(address: number): number {
     let low = 0;
-    let high = this.#nodes.length;
+    let high = this.runs.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((this.#starts[middle + 1] ?? 0) <= address) low = middle + 1;

@@ -31,21 +31,30 @@ export function parseStat(text: string): ThreadState | null {
   return Number.isInteger(tid) && Number.isInteger(cpu) ? { tid, state, cpu } : null;
 }
 
-/** How often each thread was seen running on each CPU: tid → CPU → times. */
-export class ThreadSamples {
-  readonly #times = new Map<number, Map<number, number>>();
+/** Snapshots kept: minutes at ten a second; of a long run the last ones speak. */
+const maxSnapshots = 4096;
 
-  /** A thread that runs counts; one that sleeps counts only while nothing better is known of it. */
+/** Where the threads of a process were, snapshot after snapshot. */
+export class ThreadSamples {
+  #snapshots: (readonly ThreadState[])[] = [];
+
   add(states: readonly ThreadState[]): void {
-    for (const { tid, state, cpu } of states) {
-      const times = this.#times.get(tid) ?? new Map<number, number>();
-      this.#times.set(tid, times);
-      times.set(cpu, (times.get(cpu) ?? 0) + (state === 'R' ? 1000 : 1));
-    }
+    this.#snapshots.push(states);
+    if (this.#snapshots.length > maxSnapshots) this.#snapshots = this.#snapshots.slice(maxSnapshots / 2);
   }
 
-  /** CPU → weight, most seen first. */
-  cpusOf(tid: number): [cpu: number, weight: number][] {
-    return [...(this.#times.get(tid) ?? [])].sort((a, b) => b[1] - a[1]);
+  /**
+   * CPU → times that a worker was seen running there while it computed: in snapshots in which another worker ran
+   * too. The calling thread also loads and prints, and is then on any CPU. Most seen first.
+   */
+  cpusOf(tid: number, workers: ReadonlySet<number>): [cpu: number, times: number][] {
+    const times = new Map<number, number>();
+    for (const states of this.#snapshots) {
+      const running = states.filter((thread) => thread.state === 'R' && workers.has(thread.tid));
+      const self = running.find((thread) => thread.tid === tid);
+      if (!self || (running.length < 2 && workers.size > 1)) continue;
+      times.set(self.cpu, (times.get(self.cpu) ?? 0) + 1);
+    }
+    return [...times].sort((a, b) => b[1] - a[1]);
   }
 }

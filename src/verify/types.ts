@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What verify finds, as data; design of the JSON documents `verify`, `place` and run's report.
 import type { Role } from '../model/types.js';
+import type { NodePages } from '../runtime/page-runs.js';
 import type { ReportedThreads, ReportWarning } from '../runtime/preload-report.js';
 import type { CutKind } from '../shardmap/types.js';
 
@@ -21,6 +22,8 @@ export interface VerifiedTensor {
   readonly nodes: BytesByNode;
   /** Bytes of rows with a fixed owner, and those of them on the node where their worker ran; null: no owner. */
   readonly rows: { readonly byteLength: number; readonly localBytes: number } | null;
+  /** Every page of the tensor in order, as the kernel answered; only where asked for. */
+  readonly pages?: readonly NodePages[];
 }
 
 export interface VerifiedWorker {
@@ -29,6 +32,8 @@ export interface VerifiedWorker {
   /** Where it really ran: the node of the CPU on which it was seen most. */
   readonly node: number | null;
   readonly cpus: readonly number[];
+  /** How often it was caught at work; 0: too short a run, `node` is then the last CPU's. */
+  readonly seen: number;
 }
 
 export interface VerifiedBuffer {

@@ -14,6 +14,7 @@ export async function verifyCache(
   { placements, pageSize }: Resolution,
   map: string,
   helper: PageHelper,
+  listsPages = false,
 ): Promise<Verification> {
   const started = performance.now();
   const isObserved = isObserve(map);
@@ -27,11 +28,18 @@ export async function verifyCache(
       inFile.map(({ tensor }) => ({ start: tensor.fileOffset, byteLength: tensor.byteLength })),
     );
     for (const [index, { tensor, cut, ranges }] of inFile.entries()) {
-      const score = scoreRanges(pages[index] ?? nowhere, tensor.fileOffset, ranges);
+      const found = pages[index] ?? nowhere;
+      const score = scoreRanges(found, tensor.fileOffset, ranges);
       const { name, role, byteLength } = tensor;
       const misplacedBytes = isObserved ? 0 : score.misplacedBytes;
       const place = { model: 0, name, role, buffer: 'file', cut: cut.kind, address: null, byteLength };
-      tensors.push({ ...place, ...score, misplacedBytes, rows: null });
+      tensors.push({
+        ...place,
+        ...score,
+        misplacedBytes,
+        rows: null,
+        ...(listsPages ? { pages: found.runs } : {}),
+      });
     }
   }
   return {

@@ -24,23 +24,26 @@ export interface VerifyInput {
   readonly samples: ThreadSamples;
   /** The model as its file tells it, for roles; without it names alone decide. */
   readonly model: Model | null;
+  /** Whether each tensor's pages are to be listed. */
+  readonly listsPages?: boolean;
 }
 
 export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const { report, topology, helper } = input;
-  input.samples.add(await readThreads(report.pid));
+  const threads = await readThreads(report.pid);
+  const last = new Map(threads.map(({ tid, cpu }) => [tid, cpu]));
   const weights = report.tensors.filter(({ inHostMemory }) => inHostMemory);
   const pages = await helper.query(report.pid, [...weights, ...hostBuffers(report)].map(stretchOf));
   const placements = expectedPlacements(input, weights);
-  const workers = report.workers.map((worker) => locate(worker, input)).sort((a, b) => a.index - b.index);
+  const workers = report.workers
+    .map((worker) => locate(worker, input, last))
+    .sort((a, b) => a.index - b.index);
   const workerNodes = homesOf(report, workers);
   const nowhere = new PageRuns(0, topology.pageSize, []);
   const isObserved = isObserve(report.map);
   const tensors = weights.flatMap((tensor, index) => {
     const placement = placements[index];
-    return placement
-      ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, isObserved)]
-      : [];
+    return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, input)] : [];
   });
   return {
     pid: report.pid,
@@ -163,7 +166,7 @@ function verifyTensor(
   placement: Placement,
   pages: PageRuns,
   workerNodes: readonly (number | null)[],
-  isObserved: boolean,
+  { report, listsPages = false }: VerifyInput,
 ): VerifiedTensor {
   const { address, byteLength, model, name, buffer, shape = [byteLength] } = tensor;
   const { cut, ranges } = placement;
@@ -179,8 +182,9 @@ function verifyTensor(
     byteLength,
     ...score,
     // Where nothing was asked for, nothing is misplaced.
-    misplacedBytes: isObserved ? 0 : score.misplacedBytes,
+    misplacedBytes: isObserve(report.map) ? 0 : score.misplacedBytes,
     rows: scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), workerNodes),
+    ...(listsPages ? { pages: pages.runs } : {}),
   };
 }
 
@@ -204,17 +208,34 @@ function outsideHostMemory({ tensors, other }: PreloadReport): VerifiedBuffer[] 
     }));
 }
 
-/** The node of the CPU on which a worker was seen most; without any sighting, where it says it was. */
-function locate({ index, tid, cpus }: ReportedWorker, { topology, samples }: VerifyInput): VerifiedWorker {
-  const weights = new Map<number, number>();
-  const seen = samples.cpusOf(tid);
-  for (const [cpu, weight] of seen.length > 0 ? seen : cpus.map((cpu): [number, number] => [cpu, 1])) {
+/** The node of the CPU on which a worker was seen most; of one that no snapshot caught, the last CPU it ran on. */
+function locate(
+  worker: ReportedWorker,
+  { report, topology, samples }: VerifyInput,
+  last: LastCpus,
+): VerifiedWorker {
+  const { index, tid, cpus } = worker;
+  const sampled = samples.cpusOf(tid, new Set(report.workers.map((other) => other.tid)));
+  const lastCpu = last.get(tid);
+  // The caller's mask is put back after a graph, so where it was last says little; what it saw itself says more.
+  const fallback = index === 0 || lastCpu === undefined ? cpus : [lastCpu];
+  const seen = sampled.length > 0 ? sampled : fallback.map((cpu): [number, number] => [cpu, 1]);
+  const times = new Map<number, number>();
+  for (const [cpu, count] of seen) {
     const node = topology.nodes.find((candidate) => candidate.cpus.includes(cpu));
-    if (node) weights.set(node.id, (weights.get(node.id) ?? 0) + weight);
+    if (node) times.set(node.id, (times.get(node.id) ?? 0) + count);
   }
-  const [node = null] = [...weights].sort((a, b) => b[1] - a[1])[0] ?? [];
-  return { index, tid, node, cpus: seen.length > 0 ? seen.map(([cpu]) => cpu).sort((a, b) => a - b) : cpus };
+  const [node = null] = [...times].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return {
+    index,
+    tid,
+    node,
+    cpus: seen.map(([cpu]) => cpu).sort((a, b) => a - b),
+    seen: sampled.reduce((sum, [, count]) => sum + count, 0),
+  };
 }
+
+type LastCpus = ReadonlyMap<number, number>;
 
 /** Node of worker i of n, where n is the count for which rows are cut in generation. */
 function homesOf(report: PreloadReport, workers: readonly VerifiedWorker[]): (number | null)[] {

@@ -6,7 +6,7 @@ import { readThreads, ThreadSamples } from '../verify/threads.js';
 import type { Verification } from '../verify/types.js';
 
 /** Often enough to meet every worker of a run of seconds, rare enough to cost nothing. */
-const samplePause = 250;
+const samplePause = 100;
 
 export interface Witness {
   /** From now on the threads of this process are sampled. */

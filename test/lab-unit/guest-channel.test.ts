@@ -59,10 +59,11 @@ describe('GuestChannel', () => {
     expect(output).toEqual(['own']);
   });
 
-  it('sends signals on a port of their own', () => {
+  it('sends signals on a port of their own, meant for one command', async () => {
     const guest = new FakeGuest();
+    void guest.channel.run(0, { onStdout: () => {}, onStderr: () => {} });
     guest.channel.signal('KILL');
-    expect(guest.heard('signal')).toBe('KILL\n');
+    expect(guest.heard('signal')).toBe(`KILL ${guest.heard('control').split(' ')[1]}\n`);
   });
 });
 

@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.js';
 import { defineCommand, defineCommandWithChild, defineGroup } from '../define-command.js';
-import { oneMore } from '../options.js';
+import { oneMore, threadsOption } from '../options.js';
 import type { JsonOption } from '../output.js';
+import type { LabDemoOptions } from './lab-demo.js';
 import type { LabRunOptions } from './lab-run.js';
 
 export function labCommand(context: CommandContext): Command {
@@ -47,12 +48,26 @@ export function labCommand(context: CommandContext): Command {
       const { writeLabModel } = await import('./lab-model.js');
       await writeLabModel(context, name, file, options);
     });
+  const demo = defineCommand({
+    name: 'demo',
+    summary: "hold llama.cpp's own placement against numashard's: here with several nodes, else emulated",
+    examples: ['numashard lab demo', 'numashard lab demo --svg before-after.svg'],
+  })
+    .option('--model <file>', 'a GGUF file, or demo:NAME', 'demo:dense-q4_K_M')
+    .addOption(threadsOption().default(8))
+    .option('--machine <name>', 'the emulated machine', 'x86-4n')
+    .option('--emulated', 'in the emulated machine even if this one has several nodes')
+    .option('--svg <file>', 'draw the comparison')
+    .action(async (options: LabDemoOptions) => {
+      const { runLabDemo } = await import('./lab-demo.js');
+      await runLabDemo(context, options);
+    });
   return defineGroup(
     {
       name: 'lab',
       summary: 'run commands in emulated NUMA machines',
       examples: ['numashard lab run -- numactl --hardware'],
     },
-    [run, list, model],
+    [run, demo, list, model],
   );
 }

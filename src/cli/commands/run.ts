@@ -34,6 +34,7 @@ interface Options {
   readonly strategy?: StrategyName;
   readonly verify?: boolean;
   readonly report?: string;
+  readonly pages?: boolean;
 }
 
 /** Ours failed, as env(1) has it. */
@@ -57,6 +58,7 @@ export function runCommand(context: CommandContext): Command {
       'after the last token ask the kernel where every page is; end with 125 where it is wrong',
     )
     .option('--report <file>', 'write what was found as JSON')
+    .option('--pages', 'with --verify and --report: list the node of every page')
     .action((command: string[], options: Options) => run(context, command, options));
 }
 
@@ -89,6 +91,7 @@ async function run(context: CommandContext, words: readonly string[], options: O
             helper: openPageHelper(context, topology.pageSize),
             samples,
             model: await readReportedModel(report),
+            listsPages: options.pages === true,
           })
       : null,
   });

@@ -28,6 +28,7 @@ interface Options extends JsonOption {
   readonly map?: string;
   readonly report?: string;
   readonly roles?: boolean;
+  readonly pages?: boolean;
 }
 
 export function verifyCommand(context: CommandContext): Command {
@@ -44,6 +45,7 @@ export function verifyCommand(context: CommandContext): Command {
     )
     .option('--report <file>', 'for a process: where it writes its report, if told so')
     .option('--roles', 'one line a role instead of one a tensor')
+    .option('--pages', 'with --json: list the node of every page')
     .action(async (target: string, options: Options) => {
       const found = /^\d+$/.test(target)
         ? await verifyPid(context, Number(target), options)
@@ -78,6 +80,7 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
     helper: openPageHelper(context, topology.pageSize),
     samples,
     model,
+    listsPages: options.pages === true,
   });
 }
 
@@ -91,5 +94,5 @@ async function verifyFile(context: CommandContext, path: string, options: Option
     workers: options.threads ?? 0,
     pageSize: topology.pageSize,
   });
-  return verifyCache(resolution, asked, openPageHelper(context, topology.pageSize));
+  return verifyCache(resolution, asked, openPageHelper(context, topology.pageSize), options.pages);
 }
