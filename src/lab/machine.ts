@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { NumashardError } from '../errors.js';
 
-export interface MachineNode {
+interface MachineNode {
   /** CPUs of this node; 0 makes a node of memory only. */
   readonly cpus: number;
   readonly memoryMebibytes: number;

@@ -41,7 +41,7 @@ export function planPlacement(request: PlanRequest): Plan {
 }
 
 /** What the preload library is told; nothing where nothing is placed. */
-export function planEnvironment({
+function planEnvironment({
   map,
   threads,
 }: Pick<StrategyPlan, 'map' | 'threads'>): Record<string, string> {

@@ -36,7 +36,7 @@ export function drawComparison(comparison: Comparison): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeText(title)}">`,
     `<rect width="${width}" height="${height}" rx="10" fill="#ffffff" stroke="#d0d7de"/>`,
     text(margin, 40, title, { size: 20, weight: 600 }),
-    text(margin, 62, subtitle, { size: 12.5, colour: '#57606a' }),
+    text(margin, 62, subtitle, { size: 12, colour: '#57606a' }),
     text(barLeft, 86, 'weight rows on the node of the thread that reads them', {
       size: 11.5,
       colour: '#57606a',

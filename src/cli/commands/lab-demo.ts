@@ -77,10 +77,12 @@ async function demoInLab(context: CommandContext, options: LabDemoOptions): Prom
       },
     };
     const runs = await runDemo(host, options.threads, announce(context));
-    const { versions } = machine;
+    const { description, versions } = machine;
+    const nodes = `${description.name}, an emulated machine with ${description.nodes.length} NUMA nodes`;
+    const programs = `Linux ${versionNumber(versions.kernel)}, Debian's llama.cpp ${versionNumber(versions.llamaCpp)}`;
     return {
       title: `Where ${basename(model)} lies, by the kernel`,
-      subtitle: `emulated machine ${machine.description.name}: ${machine.description.nodes.length} NUMA nodes, Linux ${versions.kernel}, Debian's llama.cpp ${versions.llamaCpp} unmodified, ${options.threads} threads, warm page cache`,
+      subtitle: `${nodes}; ${programs}; ${options.threads} threads; warm page cache`,
       runs,
     };
   } finally {
@@ -108,6 +110,11 @@ async function demoHere(context: CommandContext, options: LabDemoOptions): Promi
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** `1:0.7.0+dfsg-2` → `0.7.0`: of a Debian version what its author gave it. */
+function versionNumber(text: string): string {
+  return /(?:^|[ :])(\d+(?:\.\d+)+)(?=[-+~]|$)/.exec(text)?.[1] ?? text;
 }
 
 function announce({ stderr }: CommandContext): (name: string, index: number, count: number) => void {

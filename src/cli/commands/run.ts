@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `numashard run`: an unmodified llama.cpp under the preload, watched, and what was found said at the end.
-import { access, constants, readFile, writeFile } from 'node:fs/promises';
+import { access, constants, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { NumashardError } from '../../errors.js';
@@ -95,19 +95,27 @@ async function run(context: CommandContext, words: readonly string[], options: O
           })
       : null,
   });
+  const preload = requirePreload(context);
   const gate = await openGate((pid) => witness.visit(pid));
   const environment = {
     ...prepared.environment,
     [environmentNames.gate]: gate.path,
-    LD_PRELOAD: [requirePreload(context), context.env['LD_PRELOAD']].filter(Boolean).join(':'),
+    LD_PRELOAD: [preload, context.env['LD_PRELOAD']].filter(Boolean).join(':'),
   };
   say(describeStart(prepared.environment, topology));
   let ended: Ended;
+  let child = 0;
+  const onStart = (pid: number): void => {
+    child = pid;
+    witness.watch(pid);
+  };
   try {
-    ended = await launch(prepared.argv, { env: { ...context.env, ...environment }, onStart: witness.watch });
+    ended = await launch(prepared.argv, { env: { ...context.env, ...environment }, onStart });
   } finally {
     witness.stop();
     await gate.close();
+    // A process that was killed could not take its report with it.
+    if (!context.env[environmentNames.report]) await rm(reportPath(context, child), { force: true });
   }
   const faults = judge(witness.sightings, ended, options.verify === true);
   describeEnd(witness.sightings, options.verify === true, context);
