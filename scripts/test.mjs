@@ -14,6 +14,8 @@ import { countLine, countTests, sumCounts } from './test-count.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** @type {TestCount[]} */
 const counts = [];
+// vitest takes CI=true for a terminal with colours.
+if (!process.stdout.isTTY) process.env['NO_COLOR'] ??= '1';
 
 await report(runAll);
 if (process.exitCode && sumCounts(counts).failed === 0) counts.push({ passed: 0, failed: 1, skipped: 0 });

@@ -3,6 +3,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reportDirectory } from '../runtime/environment.js';
 
 export interface CommandContext {
   stdout(text: string | Uint8Array): void;
@@ -28,12 +29,11 @@ type Surroundings = Pick<
 
 /** What follows from the environment. Source of truth for the directories: the XDG base directory specification. */
 export function surroundings(env: CommandContext['env'], isTerminal: boolean): Surroundings {
-  const { XDG_CACHE_HOME: cache, XDG_RUNTIME_DIR: runtime, NO_COLOR: noColour, TERM: terminal } = env;
+  const { XDG_CACHE_HOME: cache, NO_COLOR: noColour, TERM: terminal } = env;
   return {
     // The specification says to ignore relative paths.
     cacheDirectory: join(cache && isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'numashard'),
-    // As native/preload/report.c has it.
-    runtimeDirectory: runtime ? join(runtime, 'numashard') : `/tmp/numashard-${process.getuid?.() ?? 0}`,
+    runtimeDirectory: reportDirectory(env, process.getuid?.() ?? 0),
     projectDirectory: fileURLToPath(new URL('../..', import.meta.url)),
     hasColour: isTerminal && !noColour && terminal !== 'dumb',
   };

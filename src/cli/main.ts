@@ -30,7 +30,9 @@ await runProgram(process.argv.slice(2), context);
 if (typeof ending === 'number') {
   process.exitCode = ending;
 } else {
-  // Ends by the signal that ended the child, so that a shell sees the same; listeners would keep us alive.
+  // Ends by the signal that ended the child, so that a shell sees the same. Node.js ignores SIGPIPE, and listeners
+  // would keep us alive: adding one and removing all brings the default back, where a signal has another.
+  if (ending !== 'SIGKILL' && ending !== 'SIGSTOP') process.on(ending, () => {});
   process.removeAllListeners(ending);
   process.kill(process.pid, ending);
 }

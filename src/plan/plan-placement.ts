@@ -41,10 +41,7 @@ export function planPlacement(request: PlanRequest): Plan {
 }
 
 /** What the preload library is told; nothing where nothing is placed. */
-function planEnvironment({
-  map,
-  threads,
-}: Pick<StrategyPlan, 'map' | 'threads'>): Record<string, string> {
+function planEnvironment({ map, threads }: Pick<StrategyPlan, 'map' | 'threads'>): Record<string, string> {
   if (map === null) return {};
   // Keys that are integers come in ascending order, which is the order in which workers take the nodes.
   const shares = Object.entries(threads).map(([node, count]) => `${node}:${count}`);

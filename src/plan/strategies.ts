@@ -45,7 +45,8 @@ function planIsolate({ model, nodes, threads }: StrategyInput): StrategyPlan {
     fitting[0] ??
     candidates[0]) as UsableNode;
   return describe('isolate', {
-    map: `*:node${node.id}`,
+    // Rows, not node: so that the workers are put there too.
+    map: `*:rows(${node.id})`,
     threads: new Map([[node.id, threads ?? node.coreCount]]),
     ...needs(nodes, model && { [node.id]: bytes }),
   });

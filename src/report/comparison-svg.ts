@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The before/after comparison as a picture: one band a run, a bar of what is read locally, and where the
 // bytes of each role lie. Plain SVG 1.1, readable on light and dark pages.
-import {
-  bytesOn,
-  type ComparedRun,
-  type Comparison,
-  groupByRole,
-  localShare,
-  nodesOf,
-} from './comparison.js';
-import { formatShare } from './verify-table.js';
+import { addNodes, formatShare } from '../verify/totals.js';
+import { type ComparedRun, type Comparison, groupByRole, localShare, nodesOf } from './comparison.js';
 
 const width = 960;
 const margin = 28;
@@ -77,11 +70,10 @@ function drawBand(run: ComparedRun, nodes: readonly string[], top: number): stri
 
 /** One thin bar a role, and one for all, each divided by node. */
 function drawRoles({ found }: ComparedRun, nodes: readonly string[], top: number): string[] {
-  const all = Object.fromEntries(nodes.map((node) => [node, bytesOn(found, node)]));
-  const groups = [{ role: 'all', byteLength: found.placedBytes, onNode: all }, ...groupByRole(found)].slice(
-    0,
-    5,
-  );
+  const groups = [
+    { role: 'all', byteLength: found.placedBytes, onNode: addNodes(found.tensors) },
+    ...groupByRole(found),
+  ].slice(0, 5);
   const roleWidth = width - margin - roleLeft - 46;
   return groups.flatMap(({ role, byteLength, onNode }, index) => {
     const y = top + index * 19;
@@ -123,7 +115,8 @@ function text(x: number, y: number, content: string, style: TextStyle): string {
 
 function wrap(line: string, length: number): string[] {
   const lines: string[] = [''];
-  for (const word of line.split(' ')) {
+  const words = line.split(' ').flatMap((word) => word.match(new RegExp(`.{1,${length}}`, 'gu')) ?? ['']);
+  for (const word of words) {
     const last = lines.at(-1) ?? '';
     if (last !== '' && last.length + word.length + 1 > length) lines.push(word);
     else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
@@ -131,8 +124,10 @@ function wrap(line: string, length: number): string[] {
   return lines;
 }
 
+/** XML 1.0 has no way to write control characters, and a file name may hold any. */
 function escapeText(content: string): string {
   return content
+    .replaceAll(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, '\uFFFD')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The before/after comparison as data and as a terminal table: the same model run in several ways, and where
 // the kernel says its weights are under each.
-import type { Verification } from '../verify/types.js';
+import { addNodes, addRows, addUp, formatShare } from '../verify/totals.js';
+import type { Verification, VerifiedTensor } from '../verify/types.js';
 import { renderTable } from './text-table.js';
-import { formatShare } from './verify-table.js';
+import { nodesIn } from './verify-table.js';
 
 export interface ComparedRun {
   readonly name: string;
@@ -34,12 +35,15 @@ export function renderComparison({ title, subtitle, runs }: Comparison): string 
   );
   const table = renderTable(
     columns,
-    runs.map(({ name, found }) => [
-      name,
-      formatShare(found.rows.localBytes, found.rows.byteLength),
-      ...nodes.map((node) => formatShare(bytesOn(found, node), found.placedBytes)),
-      found.balance.toFixed(2),
-    ]),
+    runs.map(({ name, found }) => {
+      const onNode = addNodes(found.tensors);
+      return [
+        name,
+        formatShare(found.rows.localBytes, found.rows.byteLength),
+        ...nodes.map((node) => formatShare(onNode[node] ?? 0, found.placedBytes)),
+        found.balance.toFixed(2),
+      ];
+    }),
   );
   return [title, subtitle, '', table, '', ...runs.flatMap((run) => renderByRole(run, nodes))].join('\n');
 }
@@ -66,39 +70,27 @@ export interface RoleGroup {
   readonly rows: { readonly byteLength: number; readonly localBytes: number };
 }
 
-export function groupByRole(found: Verification): RoleGroup[] {
-  const byRole = new Map<
-    string,
-    { byteLength: number; onNode: Record<string, number>; owned: [number, number] }
-  >();
-  const sizes = new Map<string, number>();
-  for (const { role, byteLength } of found.tensors) sizes.set(role, (sizes.get(role) ?? 0) + byteLength);
-  for (const { role, byteLength, nodes, rows } of found.tensors) {
-    const name = (sizes.get(role) ?? 0) < smallRole * found.placedBytes ? 'other' : role;
-    const group = byRole.get(name) ?? { byteLength: 0, onNode: {}, owned: [0, 0] };
-    group.byteLength += byteLength;
-    for (const [node, bytes] of Object.entries(nodes)) group.onNode[node] = (group.onNode[node] ?? 0) + bytes;
-    group.owned[0] += rows?.byteLength ?? 0;
-    group.owned[1] += rows?.localBytes ?? 0;
-    byRole.set(name, group);
+/** Largest first. */
+export function groupByRole({ tensors, placedBytes }: Verification): RoleGroup[] {
+  const roles = new Set(tensors.map(({ role }) => role));
+  const byName = new Map<string, VerifiedTensor[]>();
+  for (const role of roles) {
+    const ofRole = tensors.filter((tensor) => tensor.role === role);
+    const name = addUp(ofRole).placedBytes < smallRole * placedBytes ? 'other' : role;
+    byName.set(name, [...(byName.get(name) ?? []), ...ofRole]);
   }
-  return [...byRole]
-    .map(([role, { byteLength, onNode, owned }]) => ({
+  return [...byName]
+    .map(([role, group]) => ({
       role,
-      byteLength,
-      onNode,
-      rows: { byteLength: owned[0], localBytes: owned[1] },
+      byteLength: addUp(group).placedBytes,
+      onNode: addNodes(group),
+      rows: addRows(group),
     }))
     .sort((a, b) => b.byteLength - a.byteLength);
 }
 
 export function nodesOf(runs: readonly ComparedRun[]): string[] {
-  const ids = runs.flatMap(({ found }) => found.tensors.flatMap(({ nodes }) => Object.keys(nodes)));
-  return [...new Set(ids)].sort((a, b) => Number(a) - Number(b));
-}
-
-export function bytesOn(found: Verification, node: string): number {
-  return found.tensors.reduce((sum, { nodes }) => sum + (nodes[node] ?? 0), 0);
+  return nodesIn(runs.flatMap(({ found }) => found.tensors));
 }
 
 function indent(text: string): string {

@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What verify found, as a terminal shows it: tensor by tensor or role by role, then the totals.
-import type { Verification, VerifiedBuffer, VerifiedTensor } from '../verify/types.js';
+import { isObserve } from '../shardmap/parse.js';
+import { addNodes, addRows, addUp, formatShare, rightBytes } from '../verify/totals.js';
+import type { BytesByNode, Verification, VerifiedBuffer, VerifiedTensor } from '../verify/types.js';
 import { count, formatBytes, renderTable } from './text-table.js';
-
-type Totals = Pick<
-  Verification,
-  'placedBytes' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes' | 'localShareBound'
->;
-
-/** `99.97 %`; never rounded up to 100. */
-export function formatShare(part: number, whole: number): string {
-  if (whole === 0) return '–';
-  const hundredths = Math.floor((part / whole) * 10_000 + 1e-9);
-  return `${(hundredths / 100).toFixed(2)} %`;
-}
-
-/** Bytes that lie where the map says, page rounding not excused. */
-export function rightBytes({ placedBytes, misplacedBytes, absentBytes, unknownBytes }: Totals): number {
-  return placedBytes - misplacedBytes - absentBytes - unknownBytes;
-}
 
 export function renderTensors(tensors: readonly VerifiedTensor[]): string {
   return renderRows(
@@ -27,12 +12,12 @@ export function renderTensors(tensors: readonly VerifiedTensor[]): string {
   );
 }
 
-export function renderRoles(tensors: readonly VerifiedTensor[]): string {
+function renderRoles(tensors: readonly VerifiedTensor[]): string {
   const roles = [...new Set(tensors.map(({ role }) => role))];
   return renderRows(
     'role',
     roles.map((role) =>
-      addUp(
+      sumUp(
         role,
         tensors.filter((tensor) => tensor.role === role),
       ),
@@ -41,7 +26,7 @@ export function renderRoles(tensors: readonly VerifiedTensor[]): string {
 }
 
 /** KV, compute and what lies on other devices. */
-export function renderBuffers(buffers: readonly VerifiedBuffer[]): string {
+function renderBuffers(buffers: readonly VerifiedBuffer[]): string {
   const nodes = nodesIn(buffers);
   const columns = ['buffer', 'kind', 'size', ...nodes.map((node) => `node ${node}`)].map((title, index) => ({
     title,
@@ -63,32 +48,27 @@ export function renderVerification(found: Verification, detail: 'tensors' | 'rol
     table,
     ...(found.other.length > 0 ? ['', renderBuffers(found.other)] : []),
     '',
-    summarizeVerification(found),
+    summarize(found),
     `workers → nodes: ${workers || 'none seen'}`,
     ...found.warnings.map(({ code, message }) => `warning: ${message} (${code})`),
   ].join('\n');
 }
 
 /** One line: how many of the bytes lie where the map says, and how many rows where their worker ran. */
-export function summarizeVerification(found: Verification): string {
+function summarize(found: Verification): string {
   const { placedBytes, rows, map, localShareBound, balance } = found;
   const size = `${formatBytes(placedBytes)} in ${count(found.tensors.length, 'tensor')}`;
   const local = `${formatShare(rows.localBytes, rows.byteLength)} of all rows on the node of their worker`;
   const even = `balance ${balance.toFixed(2)}`;
-  if (map === 'observe') return `${size}: ${local}, ${even} (observed, nothing changed)`;
+  if (isObserve(map)) return `${size}: ${local}, ${even} (observed, nothing changed)`;
   const right = formatShare(rightBytes(found), placedBytes);
   return `${size}: ${right} where ${map} puts them (bound ${formatShare(localShareBound, 1)}), ${local}, ${even}`;
 }
 
-interface Row {
-  readonly label: string;
-  readonly byteLength: number;
-  readonly nodes: Readonly<Record<string, number>>;
-  readonly misplacedBytes: number;
-  readonly absentBytes: number;
-  readonly unknownBytes: number;
-  readonly rows: { readonly byteLength: number; readonly localBytes: number } | null;
-}
+type Row = { readonly label: string } & Pick<
+  VerifiedTensor,
+  'byteLength' | 'nodes' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes' | 'rows'
+>;
 
 function renderRows(title: string, rows: readonly Row[]): string {
   const nodes = nodesIn(rows);
@@ -110,24 +90,13 @@ function renderRows(title: string, rows: readonly Row[]): string {
   );
 }
 
-function nodesIn(rows: readonly { readonly nodes: Readonly<Record<string, number>> }[]): string[] {
-  return [...new Set(rows.flatMap(({ nodes }) => Object.keys(nodes)))].sort((a, b) => Number(a) - Number(b));
+/** Ids of the nodes that hold any of it, ascending. */
+export function nodesIn(parts: readonly { readonly nodes: BytesByNode }[]): string[] {
+  return [...new Set(parts.flatMap(({ nodes }) => Object.keys(nodes)))].sort((a, b) => Number(a) - Number(b));
 }
 
-function addUp(label: string, tensors: readonly VerifiedTensor[]): Row {
-  const sum = (pick: (tensor: VerifiedTensor) => number): number =>
-    tensors.reduce((total, tensor) => total + pick(tensor), 0);
-  const nodes: Record<string, number> = {};
-  for (const tensor of tensors)
-    for (const [node, bytes] of Object.entries(tensor.nodes)) nodes[node] = (nodes[node] ?? 0) + bytes;
-  const owned = sum(({ rows }) => rows?.byteLength ?? 0);
-  return {
-    label,
-    byteLength: sum(({ byteLength }) => byteLength),
-    nodes,
-    misplacedBytes: sum(({ misplacedBytes }) => misplacedBytes),
-    absentBytes: sum(({ absentBytes }) => absentBytes),
-    unknownBytes: sum(({ unknownBytes }) => unknownBytes),
-    rows: owned > 0 ? { byteLength: owned, localBytes: sum(({ rows }) => rows?.localBytes ?? 0) } : null,
-  };
+function sumUp(label: string, tensors: readonly VerifiedTensor[]): Row {
+  const { placedBytes: byteLength, ...counts } = addUp(tensors);
+  const rows = addRows(tensors);
+  return { label, byteLength, ...counts, nodes: addNodes(tensors), rows: rows.byteLength > 0 ? rows : null };
 }

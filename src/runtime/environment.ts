@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every environment name that numashard reads or sets; native/include/numashard-env.h holds the same list.
+// Every environment name that numashard reads or sets; native/include/numashard-env.h holds the same list. And
+// where reports lie: native/preload/report.c, default_path() and find_path().
 
 export const environmentNames = {
   map: 'GGML_NUMA_SHARD_MAP',
@@ -10,17 +11,13 @@ export const environmentNames = {
   gate: 'GGML_NUMA_SHARD_GATE',
 } as const;
 
-/** Where a process leaves its report unless told otherwise: as default_path() of native/preload/report.c. */
-export function defaultReportPath(
-  pid: number,
-  env: Readonly<Record<string, string | undefined>>,
-  userId: number,
-): string {
-  const runtime = env['XDG_RUNTIME_DIR'];
-  return runtime ? `${runtime}/numashard/${pid}.json` : `/tmp/numashard-${userId}/${pid}.json`;
+/** Where processes leave their reports unless told otherwise. */
+export function reportDirectory(env: Readonly<Record<string, string | undefined>>, userId: number): string {
+  const { XDG_RUNTIME_DIR: runtime } = env;
+  return runtime ? `${runtime}/numashard` : `/tmp/numashard-${userId}`;
 }
 
-/** `%p` in a report path is the pid. */
-export function reportPathFor(pattern: string, pid: number): string {
-  return pattern.replace('%p', `${pid}`);
+/** `pattern`: as GGML_NUMA_SHARD_REPORT has it, the first %p being the pid; unset or empty: the default place. */
+export function reportPath(pattern: string | undefined, directory: string, pid: number): string {
+  return pattern ? pattern.replace('%p', `${pid}`) : `${directory}/${pid}.json`;
 }

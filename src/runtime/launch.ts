@@ -25,8 +25,9 @@ export async function launch(argv: readonly string[], { env, onStart }: LaunchOp
   const pass = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };
-  // Without a terminal nobody else tells the child.
-  const interrupt = process.stdin.isTTY ? (): void => {} : pass;
+  // Without a terminal nobody else tells the child; with one, llama-server takes a second SIGINT as "at once".
+  const hasTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+  const interrupt = hasTerminal ? (): void => {} : pass;
   for (const signal of forwarded) process.on(signal, pass);
   for (const signal of outlived) process.on(signal, interrupt);
   try {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Talks to native/build/numashard-pages, which asks the kernel where pages are and puts cached pages on nodes.
 import { spawn } from 'node:child_process';
-import { access } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type ErrorCode, NumashardError } from '../errors.js';
 import { PageRuns } from './page-runs.js';
 
 /** A stretch of memory (address) or of a file (offset), in bytes. */
-export interface Stretch {
+interface Stretch {
   readonly start: number;
   readonly byteLength: number;
 }
@@ -35,10 +34,19 @@ export interface PageHelper {
 
 export function createPageHelper(program: string, pageSize: number): PageHelper {
   const ask = async (args: string[], stretches: readonly Stretch[]): Promise<PageRuns[]> => {
+    // Of nothing there is nothing to ask: the helper takes it as a failure.
+    const asked = stretches.filter(({ byteLength }) => byteLength > 0);
     const lines: string[] = [];
-    const input = stretches.map(({ start, byteLength }) => `${start} ${byteLength}`);
-    await runHelper(program, args, input, (line) => lines.push(line));
-    return stretches.map(({ start }, index) => new PageRuns(start, pageSize, parseRuns(lines[index] ?? '')));
+    const input = asked.map(({ start, byteLength }) => `${start} ${byteLength}`);
+    if (asked.length > 0) await runHelper(program, args, input, (line) => lines.push(line));
+    if (lines.length !== asked.length) {
+      throw unanswered(`the page helper answered ${lines.length} of ${asked.length} questions`);
+    }
+    const answers = lines.values();
+    return stretches.map(({ start, byteLength }) => {
+      const runs = byteLength > 0 ? parseRuns(answers.next().value ?? '') : [];
+      return new PageRuns(start, pageSize, runs);
+    });
   };
   return {
     query: (pid, stretches) => ask(['query', `${pid}`], stretches),
@@ -69,23 +77,9 @@ function parseRuns(line: string): { node: number; pageCount: number }[] {
 
 function parsePlaced(line: string): PlacedPages {
   const found = /^read (\d+) moved (\d+) dropped (\d+) misplaced (\d+)$/.exec(line);
-  if (!found) throw new NumashardError('native-missing', `the page helper ended with "${line}"`);
+  if (!found) throw unanswered(`the page helper ended with "${line}"`);
   const [readPages = 0, movedPages = 0, droppedPages = 0, misplacedPages = 0] = found.slice(1).map(Number);
   return { readPages, movedPages, droppedPages, misplacedPages };
-}
-
-/** The helper's exit codes: 3 the input is unusable, 4 the kernel refused. */
-function failure(code: number | null, args: readonly string[], errors: string): NumashardError {
-  const isProcess = args[0] === 'query';
-  const kind: ErrorCode = code === 4 ? 'placement-refused' : isProcess ? 'process-gone' : 'file-unreadable';
-  const hint =
-    code === 4 && isProcess
-      ? 'asking about another process needs the same user, or root; containers may refuse move_pages'
-      : undefined;
-  return new NumashardError(kind, errors.trim() || `the page helper ended with code ${code}`, {
-    exitCode: code === 4 ? 4 : 3,
-    ...(hint ? { hint } : {}),
-  });
 }
 
 async function runHelper(
@@ -94,14 +88,11 @@ async function runHelper(
   input: readonly string[],
   onLine: (line: string) => void,
 ): Promise<void> {
-  await access(program).catch((cause: unknown) => {
-    throw new NumashardError('native-missing', `the page helper ${program} is not there`, {
-      hint: 'npm run build compiles it with the machine’s cc',
-      exitCode: 4,
-      cause,
-    });
-  });
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.once('error', (cause) => reject(notStarted(program, cause)));
+    child.once('close', resolve);
+  });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;
@@ -109,11 +100,40 @@ async function runHelper(
   // A helper that stops early closes its input; its exit code says why.
   child.stdin.on('error', () => {});
   child.stdin.end(`${input.join('\n')}\n`);
-  const closed = new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  for await (const line of createInterface({ input: child.stdout })) onLine(line);
+  createInterface({ input: child.stdout }).on('line', onLine);
   const code = await closed;
-  if (code !== 0) throw failure(code, args, errors);
+  if (code !== 0) throw failure(code, args, errors.trim());
+}
+
+/** The helper's exit codes: 3 the input is unusable, 4 the kernel refused. */
+function failure(code: number | null, [command]: readonly string[], errors: string): NumashardError {
+  if (code !== 3 && code !== 4) return unanswered(errors || `the page helper ended with code ${code}`);
+  const [kind, hint] = failures[command === 'query' ? 'process' : 'file'][code];
+  return new NumashardError(kind, errors, { exitCode: code, hint });
+}
+
+const failures: Record<'process' | 'file', Record<3 | 4, readonly [ErrorCode, hint: string]>> = {
+  process: {
+    3: ['process-gone', 'check the process id; a process that has ended has no pages'],
+    4: [
+      'placement-refused',
+      'asking about another process needs the same user, or root; containers may refuse move_pages',
+    ],
+  },
+  file: {
+    3: ['file-unreadable', 'name the model file itself, and one that you may read'],
+    4: ['placement-refused', 'containers may refuse move_pages: their seccomp profile decides'],
+  },
+};
+
+function notStarted(program: string, cause: NodeJS.ErrnoException): NumashardError {
+  return unanswered(`the page helper ${program} cannot be started (${cause.code ?? cause.message})`, cause);
+}
+
+function unanswered(message: string, cause?: unknown): NumashardError {
+  return new NumashardError('native-missing', message, {
+    hint: 'npm run build compiles it with the machine’s cc',
+    exitCode: 4,
+    cause,
+  });
 }

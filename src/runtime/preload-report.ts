@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The report that libnumashard.so writes (native/preload/report.c): read, checked, typed.
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { NumashardError } from '../errors.js';
 import type { CutKind } from '../shardmap/types.js';
+import { findReportProblem } from './report-problem.js';
 
 export interface ReportedTensor {
   readonly model: number;
@@ -61,48 +62,46 @@ export interface PreloadReport {
   readonly warnings: readonly ReportWarning[];
 }
 
+/** A quarter of a million tensors; a model with its experts in separate tensors has sixty thousand. */
+const maxReportByteLength = 256 * 2 ** 20;
+
 /** Throws `report-unreadable`. */
 export async function readReport(path: string): Promise<PreloadReport> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new NumashardError('report-unreadable', `no report of a running llama.cpp at ${path}`, {
-      hint: 'start it with numashard run, or with GGML_NUMA_SHARD_MAP set and libnumashard.so preloaded',
-      cause,
-    });
+  const status = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new NumashardError(
+      'report-unreadable',
+      `no report of a running llama.cpp at ${path} (${cause.code})`,
+      {
+        hint: 'start it with numashard run, or with GGML_NUMA_SHARD_MAP set and libnumashard.so preloaded',
+        cause,
+      },
+    );
+  });
+  if (!status.isFile()) throw unreadable(path, 'not a regular file');
+  if (status.size > maxReportByteLength) {
+    throw unreadable(path, `${status.size} bytes, the limit is ${maxReportByteLength}`);
+  }
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(path, cause.code ?? cause.message, cause);
   });
   return parseReport(text, path);
 }
 
-export function parseReport(text: string, path: string): PreloadReport {
-  let value: unknown;
+function parseReport(text: string, path: string): PreloadReport {
+  let report: unknown;
   try {
-    value = JSON.parse(text);
+    report = JSON.parse(text);
   } catch (cause) {
     throw unreadable(path, 'not JSON', cause);
   }
-  if (typeof value !== 'object' || value === null) throw unreadable(path, 'not an object');
-  const report = value as Record<string, unknown>;
-  if (report['schema'] !== 'numashard/report/1') {
-    throw unreadable(path, `schema is ${JSON.stringify(report['schema'])}, wanted "numashard/report/1"`);
-  }
-  for (const key of ['models', 'shares', 'workers', 'tensors', 'other', 'warnings']) {
-    if (!Array.isArray(report[key])) throw unreadable(path, `${key} is not a list`);
-  }
-  for (const key of ['pid', 'placedWorkers', 'placedBytes', 'graphs']) {
-    if (!Number.isSafeInteger(report[key])) throw unreadable(path, `${key} is not a whole number`);
-  }
-  for (const tensor of report['tensors'] as Record<string, unknown>[]) checkTensor(tensor, path);
-  return value as PreloadReport;
-}
-
-function checkTensor(tensor: Record<string, unknown>, path: string): void {
-  const { name, byteLength, address, shape } = tensor;
-  const isShape = Array.isArray(shape) && shape.length === 4 && shape.every((length) => length > 0);
-  if (typeof name === 'string' && Number.isSafeInteger(byteLength) && isShape) {
-    if (address === null || Number.isSafeInteger(address)) return;
-  }
-  throw unreadable(path, `tensor ${JSON.stringify(name)} lacks name, byteLength, address or shape`);
+  const problem = findReportProblem(report);
+  if (problem !== null) throw unreadable(path, problem);
+  return report as PreloadReport;
 }
 
 function unreadable(path: string, what: string, cause?: unknown): NumashardError {
-  return new NumashardError('report-unreadable', `report ${path}: ${what}`, { cause });
+  return new NumashardError('report-unreadable', `report ${path}: ${what}`, {
+    hint: 'it must be one that libnumashard.so of this version wrote',
+    cause,
+  });
 }

@@ -34,8 +34,7 @@ export interface PreparedRun {
 }
 
 export function prepareRun(request: RunRequest): PreparedRun {
-  const { command, model, topology, map } = request;
-  const notes = command.warnings.map(({ message }) => message);
+  const { command, model, topology, map, planned } = request;
   const plan = planPlacement({
     model,
     topology,
@@ -43,19 +42,22 @@ export function prepareRun(request: RunRequest): PreparedRun {
     strategy: request.strategy,
     promptThreads: command.promptThreads?.value ?? null,
   });
-  notes.push(...plan.warnings.map(({ message }) => message));
-  if (topology.nodes.length < 2 && map === null) {
-    return { argv: command.argv, environment: {}, notes: [...new Set(notes)] };
-  }
+  const isPlanned = map === null && planned === null;
+  const hasOneNode = topology.nodes.length < 2 && map === null;
+  // What is said about the plan's own choice holds for no other map.
+  const warnings = [...command.warnings, ...(isPlanned || hasOneNode ? plan.warnings : [])];
+  const notes = [...new Set(warnings.map(({ message }) => message))];
+  if (hasOneNode) return { argv: command.argv, environment: {}, notes };
   const environment = chooseEnvironment(request, plan);
   const text = environment[environmentNames.map];
   if (text === undefined || isObserve(text)) return { argv: command.argv, environment, notes };
-  checkMap(text, request);
-  const check = checkCommand(command, { chosen: chosenFor(text, plan), threads: plan.threads, environment });
+  const mapNotes = checkMap(text, request);
+  const threads = workersIn(environment) ?? plan.threads;
+  const check = checkCommand(command, { chosen: chosenFor(text, plan), threads, environment });
   return {
     argv: check.argv,
     environment: { ...environment, ...check.environment },
-    notes: [...notes, ...check.notes],
+    notes: [...notes, ...mapNotes, ...check.notes],
   };
 }
 
@@ -74,10 +76,19 @@ function chooseEnvironment({ map, planned, machine }: RunRequest, plan: Plan): R
   };
 }
 
-/** Layers past the model's last, absent nodes and the like are said before anything starts. */
-function checkMap(text: string, { model, machine, topology }: RunRequest): void {
+/** Layers past the model's last, absent nodes and the like are refused before anything starts; returns warnings. */
+function checkMap(text: string, { model, machine, topology }: RunRequest): string[] {
   const map = parseShardMap(text, machine);
-  if (model) resolveShardMap(map, model, { ...machine, pageSize: topology.pageSize });
+  if (model === null) return [];
+  const { warnings } = resolveShardMap(map, model, { ...machine, pageSize: topology.pageSize });
+  return warnings.map(({ message }) => message);
+}
+
+/** Workers that the shares add up to; null where there are none. */
+function workersIn(environment: Readonly<Record<string, string>>): number | null {
+  const shares = environment[environmentNames.threads];
+  if (!shares) return null;
+  return shares.split(',').reduce((sum, share) => sum + Number(share.split(':')[1]), 0);
 }
 
 function chosenFor(map: string, plan: Plan): StrategyName {
@@ -92,14 +103,30 @@ export function plannedEnvironment(text: string, path: string): Record<string, s
   try {
     plan = JSON.parse(text);
   } catch (cause) {
-    throw new NumashardError('usage', `plan ${path} is not JSON`, { exitCode: 2, cause });
+    throw badPlan(`plan ${path} is not JSON`, cause);
   }
   const environment = (plan as { environment?: unknown } | null)?.environment;
-  const isText = (value: unknown): value is string => typeof value === 'string';
-  if (typeof environment !== 'object' || environment === null || !Object.values(environment).every(isText)) {
-    const hint = 'make one with numashard plan MODEL --json';
-    throw new NumashardError('usage', `plan ${path} has no "environment" of texts`, { exitCode: 2, hint });
+  if (typeof environment !== 'object' || environment === null)
+    throw badPlan(`plan ${path} has no "environment"`);
+  // run finds its own preload library.
+  const { LD_PRELOAD: _, ...rest } = environment as Record<string, unknown>;
+  for (const [name, value] of Object.entries(rest)) {
+    const form = plannedForms.get(name);
+    if (form === undefined) throw badPlan(`plan ${path} sets ${name}, which is not for a plan to set`);
+    if (typeof value === 'string' && form.test(value)) continue;
+    throw badPlan(`plan ${path}: ${name} is ${JSON.stringify(value)}, not of its form`);
   }
-  const { LD_PRELOAD: _, ...rest } = environment as Record<string, string>;
-  return rest;
+  return rest as Record<string, string>;
+}
+
+/** What a plan may set: a file from elsewhere must not reach the rest of a process's environment. */
+const plannedForms: ReadonlyMap<string, RegExp> = new Map([
+  [environmentNames.map, /\S/],
+  [environmentNames.threads, /^(?:\d{1,4}:\d{1,4}(?:,\d{1,4}:\d{1,4})*)?$/],
+  [environmentNames.residency, /^(?:page-cache|private)$/],
+]);
+
+function badPlan(message: string, cause?: unknown): NumashardError {
+  const hint = 'make one with numashard plan MODEL --json';
+  return new NumashardError('usage', message, { exitCode: 2, hint, cause });
 }

@@ -59,10 +59,3 @@ export function scoreRows(
   }
   return { byteLength: total, localBytes };
 }
-
-/** Busiest node's share × nodes in use; 1 for no bytes. */
-export function balanceOf(nodes: Readonly<Record<string, number>>): number {
-  const bytes = Object.values(nodes).filter((value) => value > 0);
-  const total = bytes.reduce((sum, value) => sum + value, 0);
-  return total === 0 ? 1 : (Math.max(...bytes) / total) * bytes.length;
-}

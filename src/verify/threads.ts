@@ -21,7 +21,7 @@ export async function readThreads(pid: number): Promise<ThreadState[]> {
 }
 
 /** Field 3 is the state, field 39 the CPU; the name in field 2 may hold anything, so count after its ')'. */
-export function parseStat(text: string): ThreadState | null {
+function parseStat(text: string): ThreadState | null {
   const end = text.lastIndexOf(')');
   if (end < 0) return null;
   const tid = Number.parseInt(text, 10);

@@ -1,38 +1,54 @@
 // SPDX-License-Identifier: MIT
 // When a verification is good enough to say yes.
+import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { formatShare, rightBytes } from './totals.js';
 import type { Verification } from './types.js';
 
 /** Share of the bytes that must lie where the map says, unless page granularity allows less. */
 const wantedShare = 0.995;
 /** How far below the page bound is still as good as it gets. */
 const boundTolerance = 0.0015;
-/** Share of all rows on the node where their worker ran. */
+/** The same for rows on the node where their worker ran: small tensors weigh more there, and workers may move. */
 const wantedRowShare = 0.98;
+const rowTolerance = 0.015;
+
+type Judged = Pick<
+  Verification,
+  | 'map'
+  | 'placedBytes'
+  | 'misplacedBytes'
+  | 'absentBytes'
+  | 'unknownBytes'
+  | 'localShareBound'
+  | 'rows'
+  | 'threads'
+>;
 
 /** What is wrong, one sentence each; none: all is as asked. */
-export function findFaults(
-  found: Pick<
-    Verification,
-    'placedBytes' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes' | 'localShareBound' | 'rows' | 'map'
-  >,
-): string[] {
-  if (found.map === 'observe') return [];
-  const { placedBytes, misplacedBytes, absentBytes, unknownBytes, localShareBound, rows } = found;
-  const faults: string[] = [];
-  if (placedBytes === 0) return ['no weight was placed'];
-  const right = (placedBytes - misplacedBytes - absentBytes - unknownBytes) / placedBytes;
-  const wanted = Math.min(wantedShare, localShareBound - boundTolerance);
-  if (right < wanted)
-    faults.push(`${percent(right)} of the bytes lie where the map says, ${percent(wanted)} were wanted`);
-  const local = rows.byteLength === 0 ? 1 : rows.localBytes / rows.byteLength;
-  if (/\brows\b/.test(found.map) && local < wantedRowShare) {
-    faults.push(
-      `${percent(local)} of the rows lie where their worker ran, ${percent(wantedRowShare)} were wanted`,
-    );
-  }
-  return faults;
+export function findFaults(found: Judged): string[] {
+  if (isObserve(found.map)) return [];
+  if (found.placedBytes === 0) return ['no weight was placed'];
+  const bytes = findByteFault(found);
+  const rows = usesRows(found.map) ? findRowFault(found) : null;
+  return [bytes, rows].filter((fault) => fault !== null);
 }
 
-function percent(share: number): string {
-  return `${(share * 100).toFixed(2)} %`;
+function findByteFault(found: Judged): string | null {
+  const wanted = Math.min(wantedShare, found.localShareBound - boundTolerance);
+  const right = rightBytes(found);
+  if (right >= wanted * found.placedBytes) return null;
+  const share = formatShare(right, found.placedBytes);
+  return `${share} of the bytes lie where the map says, ${formatShare(wanted, 1)} were wanted`;
+}
+
+function findRowFault({ rows, threads, localShareBound }: Judged): string | null {
+  if (threads === 'not reached') return 'no worker was reached, so nobody knows who reads which rows';
+  const wanted = Math.min(wantedRowShare, localShareBound - rowTolerance);
+  if (rows.localBytes >= wanted * rows.byteLength) return null;
+  const share = formatShare(rows.localBytes, rows.byteLength);
+  return `${share} of the rows lie where their worker ran, ${formatShare(wanted, 1)} were wanted`;
+}
+
+function usesRows(map: string): boolean {
+  return parseShardMap(map).some(({ target }) => target.kind === 'rows');
 }

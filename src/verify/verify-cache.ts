@@ -5,9 +5,9 @@ import { PageRuns } from '../runtime/page-runs.js';
 import { localShareBound } from '../shardmap/pages.js';
 import { isObserve } from '../shardmap/parse.js';
 import type { Resolution } from '../shardmap/types.js';
-import { balanceOf, scoreRanges } from './score.js';
+import { scoreRanges } from './score.js';
+import { addNodes, addUp, balanceOf } from './totals.js';
 import type { Verification, VerifiedTensor } from './types.js';
-import { addNodes, addUp } from './verify-process.js';
 
 /** `map`: as the user wrote it; under `observe` nothing is misplaced. */
 export async function verifyCache(

@@ -3,18 +3,22 @@
 // kernel, from this process, where those pages are and where the workers run.
 import { classifyTensor } from '../model/classify-tensor.js';
 import type { Model, ModelTensor } from '../model/types.js';
+import { machineNodes } from '../plan/machine-nodes.js';
 import type { PageHelper } from '../runtime/page-helper.js';
 import { PageRuns } from '../runtime/page-runs.js';
-import type { PreloadReport, ReportedTensor, ReportedWorker } from '../runtime/preload-report.js';
+import type { PreloadReport, ReportedTensor } from '../runtime/preload-report.js';
 import { shapeOf } from '../shardmap/cut.js';
+import { findRule, isLanguageWeight } from '../shardmap/find-rule.js';
 import { localShareBound } from '../shardmap/pages.js';
 import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
-import type { MachineNodes, Placement } from '../shardmap/types.js';
+import type { Placement } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
-import { balanceOf, scoreRanges, scoreRows } from './score.js';
+import { scoreRanges, scoreRows } from './score.js';
 import { readThreads, type ThreadSamples } from './threads.js';
-import type { Verification, VerifiedBuffer, VerifiedTensor, VerifiedWorker } from './types.js';
+import { addNodes, addRows, addUp, balanceOf } from './totals.js';
+import type { Verification, VerifiedBuffer, VerifiedTensor } from './types.js';
+import { homesOf, locateWorkers } from './workers.js';
 
 export interface VerifyInput {
   readonly report: PreloadReport;
@@ -29,21 +33,17 @@ export interface VerifyInput {
 }
 
 export async function verifyProcess(input: VerifyInput): Promise<Verification> {
-  const { report, topology, helper } = input;
-  const threads = await readThreads(report.pid);
-  const last = new Map(threads.map(({ tid, cpu }) => [tid, cpu]));
-  const weights = report.tensors.filter(({ inHostMemory }) => inHostMemory);
-  const pages = await helper.query(report.pid, [...weights, ...hostBuffers(report)].map(stretchOf));
+  const { report, topology, helper, samples } = input;
+  const lastCpus = new Map((await readThreads(report.pid)).map(({ tid, cpu }) => [tid, cpu]));
+  const { weights, buffers, elsewhere } = sortOut(report);
+  const pages = await helper.query(report.pid, [...weights, ...buffers].map(stretchOf));
   const placements = expectedPlacements(input, weights);
-  const workers = report.workers
-    .map((worker) => locate(worker, input, last))
-    .sort((a, b) => a.index - b.index);
-  const workerNodes = homesOf(report, workers);
+  const workers = locateWorkers({ report, topology, samples, lastCpus });
+  const homes = homesOf(report, workers);
   const nowhere = new PageRuns(0, topology.pageSize, []);
-  const isObserved = isObserve(report.map);
   const tensors = weights.flatMap((tensor, index) => {
     const placement = placements[index];
-    return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, workerNodes, input)] : [];
+    return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, homes, input)] : [];
   });
   return {
     pid: report.pid,
@@ -56,13 +56,11 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     workers,
     tensors,
     other: [
-      ...hostBuffers(report).map((buffer, index) =>
-        verifyBuffer(buffer, pages[weights.length + index] ?? nowhere),
-      ),
-      ...outsideHostMemory(report),
+      ...buffers.map((buffer, index) => verifyBuffer(buffer, pages[weights.length + index] ?? nowhere)),
+      ...elsewhere.map(outsideHostMemory),
     ],
     ...addUp(tensors),
-    localShareBound: isObserved ? 1 : localShareBound(placements, topology.pageSize),
+    localShareBound: isObserve(report.map) ? 1 : localShareBound(placements, topology.pageSize),
     rows: addRows(tensors),
     balance: balanceOf(addNodes(tensors)),
     movedPages: report.movedPages,
@@ -71,53 +69,29 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   };
 }
 
-/** The totals of a verification. */
-export function addUp(
-  tensors: readonly VerifiedTensor[],
-): Pick<Verification, 'placedBytes' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'> {
-  const sum = (key: 'byteLength' | 'misplacedBytes' | 'absentBytes' | 'unknownBytes'): number =>
-    tensors.reduce((total, tensor) => total + tensor[key], 0);
+/** What the map speaks of, what else is in host memory, and what is not. */
+function sortOut({
+  tensors,
+  other,
+  map,
+}: PreloadReport): Record<'weights' | 'buffers' | 'elsewhere', ReportedTensor[]> {
+  const rules = parseShardMap(map);
+  // Image encoders and adapters that no rule names were not placed (native/preload/announce.c).
+  const isOurs = ({ name }: ReportedTensor): boolean =>
+    isLanguageWeight(name) || findRule(rules, { name, ...classifyTensor(name) }) !== null;
+  const inHost = tensors.filter(({ inHostMemory }) => inHostMemory);
   return {
-    placedBytes: sum('byteLength'),
-    misplacedBytes: sum('misplacedBytes'),
-    absentBytes: sum('absentBytes'),
-    unknownBytes: sum('unknownBytes'),
+    weights: inHost.filter(isOurs),
+    buffers: [
+      ...other.filter(({ inHostMemory }) => inHostMemory),
+      ...inHost.filter((tensor) => !isOurs(tensor)),
+    ],
+    elsewhere: [...tensors, ...other].filter(({ inHostMemory }) => !inHostMemory),
   };
-}
-
-function addRows(tensors: readonly VerifiedTensor[]): Verification['rows'] {
-  const owned = tensors.flatMap(({ rows }) => rows ?? []);
-  return {
-    byteLength: owned.reduce((total, { byteLength }) => total + byteLength, 0),
-    localBytes: owned.reduce((total, { localBytes }) => total + localBytes, 0),
-  };
-}
-
-/** Bytes by node, summed. */
-export function addNodes(
-  parts: readonly { readonly nodes: Readonly<Record<string, number>> }[],
-): Record<string, number> {
-  const total: Record<string, number> = {};
-  for (const { nodes } of parts) {
-    for (const [node, bytes] of Object.entries(nodes)) total[node] = (total[node] ?? 0) + bytes;
-  }
-  return total;
-}
-
-export function machineNodes({ nodes, limits }: Topology): MachineNodes {
-  const withMemory = nodes.filter(
-    ({ id, memoryBytes }) => (memoryBytes ?? 0) > 0 && limits.nodes.includes(id),
-  );
-  const withBoth = withMemory.filter(({ cpus }) => cpus.some((cpu) => limits.cpus.includes(cpu)));
-  return { nodes: withMemory.map(({ id }) => id), usableNodes: withBoth.map(({ id }) => id) };
 }
 
 function stretchOf({ address, byteLength }: ReportedTensor): { start: number; byteLength: number } {
   return { start: address ?? 0, byteLength };
-}
-
-function hostBuffers(report: PreloadReport): ReportedTensor[] {
-  return report.other.filter(({ inHostMemory }) => inHostMemory);
 }
 
 /** The map resolved for exactly what was announced: addresses stand in for file offsets. */
@@ -165,7 +139,7 @@ function verifyTensor(
   tensor: ReportedTensor,
   placement: Placement,
   pages: PageRuns,
-  workerNodes: readonly (number | null)[],
+  homes: readonly (number | null)[],
   { report, listsPages = false }: VerifyInput,
 ): VerifiedTensor {
   const { address, byteLength, model, name, buffer, shape = [byteLength] } = tensor;
@@ -183,7 +157,7 @@ function verifyTensor(
     ...score,
     // Where nothing was asked for, nothing is misplaced.
     misplacedBytes: isObserve(report.map) ? 0 : score.misplacedBytes,
-    rows: scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), workerNodes),
+    rows: scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), homes),
     ...(listsPages ? { pages: pages.runs } : {}),
   };
 }
@@ -195,51 +169,6 @@ function verifyBuffer(tensor: ReportedTensor, pages: PageRuns): VerifiedBuffer {
 }
 
 /** Weights and buffers on other devices: not ours, but not left out of the list. */
-function outsideHostMemory({ tensors, other }: PreloadReport): VerifiedBuffer[] {
-  return [...tensors, ...other]
-    .filter(({ inHostMemory }) => !inHostMemory)
-    .map(({ name, buffer, byteLength }) => ({
-      name,
-      buffer,
-      address: null,
-      byteLength,
-      inHostMemory: false,
-      nodes: {},
-    }));
-}
-
-/** The node of the CPU on which a worker was seen most; of one that no snapshot caught, the last CPU it ran on. */
-function locate(
-  worker: ReportedWorker,
-  { report, topology, samples }: VerifyInput,
-  last: LastCpus,
-): VerifiedWorker {
-  const { index, tid, cpus } = worker;
-  const sampled = samples.cpusOf(tid, new Set(report.workers.map((other) => other.tid)));
-  const lastCpu = last.get(tid);
-  // The caller's mask is put back after a graph, so where it was last says little; what it saw itself says more.
-  const fallback = index === 0 || lastCpu === undefined ? cpus : [lastCpu];
-  const seen = sampled.length > 0 ? sampled : fallback.map((cpu): [number, number] => [cpu, 1]);
-  const times = new Map<number, number>();
-  for (const [cpu, count] of seen) {
-    const node = topology.nodes.find((candidate) => candidate.cpus.includes(cpu));
-    if (node) times.set(node.id, (times.get(node.id) ?? 0) + count);
-  }
-  const [node = null] = [...times].sort((a, b) => b[1] - a[1])[0] ?? [];
-  return {
-    index,
-    tid,
-    node,
-    cpus: seen.map(([cpu]) => cpu).sort((a, b) => a - b),
-    seen: sampled.reduce((sum, [, count]) => sum + count, 0),
-  };
-}
-
-type LastCpus = ReadonlyMap<number, number>;
-
-/** Node of worker i of n, where n is the count for which rows are cut in generation. */
-function homesOf(report: PreloadReport, workers: readonly VerifiedWorker[]): (number | null)[] {
-  const seen = typeof report.threads === 'object' ? report.threads.seen : [];
-  const count = seen.includes(report.placedWorkers) ? report.placedWorkers : (seen[0] ?? 0);
-  return Array.from({ length: count }, (_, index) => workers.find((w) => w.index === index)?.node ?? null);
+function outsideHostMemory({ name, buffer, byteLength }: ReportedTensor): VerifiedBuffer {
+  return { name, buffer, address: null, byteLength, inHostMemory: false, nodes: {} };
 }

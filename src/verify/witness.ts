@@ -19,7 +19,8 @@ export interface Witness {
 }
 
 export interface Sighting {
-  readonly report: PreloadReport;
+  /** null where it could not be read. */
+  readonly report: PreloadReport | null;
   /** null where only the report was asked for. */
   readonly verification: Verification | null;
   readonly failure: unknown;
@@ -48,10 +49,11 @@ export function createWitness({ readReport, verify }: WitnessOptions): Witness {
       void sample(pid);
     },
     async visit(pid) {
-      const report = await readReport(pid);
+      let report: PreloadReport | null = null;
       let verification: Verification | null = null;
       let failure: unknown = null;
       try {
+        report = await readReport(pid);
         verification = verify ? await verify(report, samples) : null;
       } catch (thrown) {
         failure = thrown;

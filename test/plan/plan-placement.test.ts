@@ -130,7 +130,7 @@ describe('threads that a user gives', () => {
   it('if fewer than nodes go to one node, with one line that says so', () => {
     const chosen = plan({ threads: 3 });
     expect(chosen.chosen).toBe('isolate');
-    expect(chosen.environment).toEqual({ GGML_NUMA_SHARD_MAP: '*:node0', GGML_NUMA_SHARD_THREADS: '0:3' });
+    expect(chosen.environment).toEqual({ GGML_NUMA_SHARD_MAP: '*:rows(0)', GGML_NUMA_SHARD_THREADS: '0:3' });
     expect(codes(chosen)).toEqual(['fewer-threads-than-nodes']);
   });
 
@@ -177,7 +177,7 @@ describe('machines with less than two nodes to use', () => {
 
   it('one usable node of several takes all', () => {
     const chosen = plan({ topology: machine([{}, {}], { nodes: [1] }) });
-    expect(chosen.environment).toEqual({ GGML_NUMA_SHARD_MAP: '*:node1', GGML_NUMA_SHARD_THREADS: '1:4' });
+    expect(chosen.environment).toEqual({ GGML_NUMA_SHARD_MAP: '*:rows(1)', GGML_NUMA_SHARD_THREADS: '1:4' });
     expect(codes(chosen)).toEqual(['one-usable-node', 'node-left-out']);
   });
 
@@ -233,7 +233,7 @@ describe('memory', () => {
     const topology = machine([{ free: GiB, reclaimable: GiB }, { free: 16 * GiB }]);
     const asked = plan({ topology, model: model(12, GiB) });
     expect(strategyOf(asked, 'rows')).toMatchObject({ fits: false, missingBytes: 4 * GiB });
-    expect(strategyOf(asked, 'isolate')).toMatchObject({ fits: true, map: '*:node1', missingBytes: 0 });
+    expect(strategyOf(asked, 'isolate')).toMatchObject({ fits: true, map: '*:rows(1)', missingBytes: 0 });
     expect(strategyOf(asked, 'flat')).toMatchObject({ fits: true, missingBytes: 0 });
     expect(codes(asked)).toEqual(['does-not-fit']);
     expect(asked.warnings[0]?.message).toBe(

@@ -18,7 +18,7 @@ describe('renderPlan', () => {
       [
         '   strategy    fits            memory per node           threads     map',
         '   flat        yes             –                         –           –',
-        '   isolate     yes             1: 8.00 GiB               1: 4        *:node1',
+        '   isolate     yes             1: 8.00 GiB               1: 4        *:rows(1)',
         '   interleave  3.00 GiB short  0: 4.00 GiB, 1: 4.00 GiB  0: 4, 1: 4  *:interleave(all)',
         '   layers      yes             0: 0 B, 1: 8.00 GiB       0: 4, 1: 4  0-7:node1,*:node1',
         '→  rows        3.00 GiB short  0: 4.00 GiB, 1: 4.00 GiB  0: 4, 1: 4  *:rows',

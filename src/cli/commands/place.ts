@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 // `numashard place`: puts a model's page cache where a llama.cpp without us will read it.
 import type { Command } from 'commander';
-import { readGguf } from '../../gguf/read-gguf.js';
-import { describeModel } from '../../model/describe-model.js';
+import { machineNodes } from '../../plan/machine-nodes.js';
 import { formatBytes } from '../../report/text-table.js';
-import { formatShare, renderTensors, rightBytes } from '../../report/verify-table.js';
+import { renderTensors } from '../../report/verify-table.js';
 import type { PlacedPages } from '../../runtime/page-helper.js';
 import { placeCache } from '../../runtime/place-cache.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
 import { readTopology } from '../../topology/read-topology.js';
+import { formatShare, rightBytes } from '../../verify/totals.js';
 import type { Verification } from '../../verify/types.js';
 import { findFaults } from '../../verify/verdict.js';
 import { verifyCache } from '../../verify/verify-cache.js';
-import { machineNodes } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
+import { openModel } from '../open-model.js';
 import { wholeNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { createProgressBar } from '../progress-bar.js';
@@ -30,7 +30,7 @@ interface Options extends JsonOption {
 export function placeCommand(context: CommandContext): Command {
   return defineCommand({
     name: 'place',
-    summary: "puts a model's page cache where a llama.cpp without numashard will read it",
+    summary: "put a model's page cache where a llama.cpp without numashard will read it",
     examples: [
       'numashard place model.gguf --threads 32',
       "numashard place model.gguf -t 32 --map '*:interleave(all)'",
@@ -45,7 +45,7 @@ export function placeCommand(context: CommandContext): Command {
 
 async function place(context: CommandContext, path: string, options: Options): Promise<void> {
   const { threads, map: text = `*:cyclic(${threads})` } = options;
-  const model = describeModel(await readGguf(path));
+  const model = await openModel(path);
   const topology = await readTopology();
   const machine = machineNodes(topology);
   const resolution = resolveShardMap(parseShardMap(text, machine), model, {
@@ -56,8 +56,7 @@ async function place(context: CommandContext, path: string, options: Options): P
   const helper = openPageHelper(context, topology.pageSize);
   const started = performance.now();
   const bar = createProgressBar(context, 'placing');
-  const pages = await placeCache({ model, resolution, helper, onProgress: bar.update });
-  bar.end();
+  const pages = await placeCache({ model, resolution, helper, onProgress: bar.update }).finally(bar.end);
   const found = await verifyCache(resolution, text, helper);
   const faults = findFaults(found);
   const warnings = [

@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: MIT
 // `numashard run`: an unmodified llama.cpp under the preload, watched, and what was found said at the end.
-import { access, constants, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Command } from 'commander';
+import { access, constants, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Command, Option } from 'commander';
 import { NumashardError } from '../../errors.js';
-import { readGguf } from '../../gguf/read-gguf.js';
-import { describeModel } from '../../model/describe-model.js';
 import type { Model } from '../../model/types.js';
+import { machineNodes } from '../../plan/machine-nodes.js';
 import type { StrategyName } from '../../plan/types.js';
-import { formatBytes } from '../../report/text-table.js';
-import { formatShare, renderVerification } from '../../report/verify-table.js';
+import { count } from '../../report/text-table.js';
 import { readLlamaCommand } from '../../runtime/command.js';
-import { environmentNames, reportPathFor } from '../../runtime/environment.js';
+import { environmentNames, reportPath } from '../../runtime/environment.js';
 import { openGate } from '../../runtime/gate.js';
 import { type Ended, launch } from '../../runtime/launch.js';
 import { readReport } from '../../runtime/preload-report.js';
-import { plannedEnvironment, prepareRun } from '../../runtime/prepare-run.js';
+import { type PreparedRun, plannedEnvironment, prepareRun } from '../../runtime/prepare-run.js';
+import { removeStaleReports } from '../../runtime/stale-reports.js';
 import { readTopology } from '../../topology/read-topology.js';
 import type { Topology } from '../../topology/types.js';
-import { findFaults } from '../../verify/verdict.js';
-import { machineNodes, verifyProcess } from '../../verify/verify-process.js';
-import { createWitness, type Sighting } from '../../verify/witness.js';
+import { verifyProcess } from '../../verify/verify-process.js';
+import { createWitness, type Sighting, type Witness } from '../../verify/witness.js';
 import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
 import { preloadPath } from '../native-parts.js';
 import { openPageHelper } from '../open-helper.js';
+import { openModel } from '../open-model.js';
 import { strategyOption } from '../options.js';
 import { readReportedModel } from '../reported-model.js';
+import { describeSightings, findRunFaults, writeRunReport } from '../run-outcome.js';
 
 interface Options {
   readonly map?: string;
@@ -43,15 +43,20 @@ const oursFailed = 125;
 export function runCommand(context: CommandContext): Command {
   return defineCommandWithChild({
     name: 'run',
-    summary: 'runs llama.cpp with every weight on the node of the thread that reads it',
+    summary: 'run llama.cpp with every weight on the node of the thread that reads it',
     examples: [
       'numashard run -- llama-server -m model.gguf -t 32',
       'numashard run --verify -- llama-bench -m model.gguf -t 32',
       "numashard run --map '0-15:node1,16-31:node0' -- llama-server -m model.gguf -t 32",
     ],
   })
-    .option('--map <map>', 'a shard map, or the word observe; default: as plan chooses')
-    .option('--plan <file>', 'a plan made by numashard plan --json')
+    .addOption(
+      new Option('--map <map>', 'a shard map, or the word observe; default: as plan chooses').conflicts([
+        'plan',
+        'strategy',
+      ]),
+    )
+    .addOption(new Option('--plan <file>', 'a plan made by numashard plan --json').conflicts('strategy'))
     .addOption(strategyOption())
     .option(
       '--verify',
@@ -66,23 +71,97 @@ async function run(context: CommandContext, words: readonly string[], options: O
   const say = (line: string): void => context.stderr(`numashard: ${line}\n`);
   if (options.report) await refuseUnwritable(options.report);
   const topology = await readTopology();
-  const command = readLlamaCommand(words, context.env, { hardwareThreads: topology.limits.cpus.length });
-  const prepared = prepareRun({
+  const prepared = await prepare(context, words, options, topology);
+  for (const note of prepared.notes) say(note);
+  const isPlaced = Object.keys(prepared.environment).length > 0;
+  if (options.verify && !isPlaced) say('nothing is placed, so there is nothing to verify');
+  if (isPlaced) say(describeStart(prepared.environment, topology));
+  const { ended, sightings } = isPlaced
+    ? await launchWatched(context, prepared, options, topology)
+    : { ended: await launch(prepared.argv, { env: context.env }), sightings: [] };
+  const isVerified = isPlaced && options.verify === true;
+  const faults = isPlaced ? findRunFaults(sightings, ended, isVerified) : [];
+  for (const line of describeSightings(sightings, isVerified)) context.stderr(`${line}\n`);
+  for (const fault of faults) say(`FAILED: ${fault}`);
+  if (options.report) await writeRunReport(options.report, { prepared, ended, faults, sightings });
+  context.endWith(ended.signal ?? ended.exitCode ?? oursFailed);
+  if (faults.length > 0 && isVerified) context.endWith(oursFailed);
+}
+
+async function prepare(
+  { env, stderr }: CommandContext,
+  words: readonly string[],
+  options: Options,
+  topology: Topology,
+): Promise<PreparedRun> {
+  const command = readLlamaCommand(words, env, { hardwareThreads: topology.limits.cpus.length });
+  const isChosen = options.strategy !== undefined || options.plan !== undefined;
+  const path = command.model?.value;
+  return prepareRun({
     command,
-    model: await readModel(command.model?.value),
+    model: path === undefined ? null : await readModel(path, stderr),
     topology,
     machine: machineNodes(topology),
-    map: options.map ?? (options.strategy ? null : (context.env[environmentNames.map] ?? null)),
-    planned: options.plan ? plannedEnvironment(await readFile(options.plan, 'utf8'), options.plan) : null,
+    map: options.map ?? (isChosen ? null : env[environmentNames.map] || null),
+    planned: options.plan === undefined ? null : await readPlan(options.plan),
     strategy: options.strategy ?? null,
   });
-  for (const note of prepared.notes) say(note);
-  if (Object.keys(prepared.environment).length === 0) {
-    finish(context, await launch(prepared.argv, { env: context.env }));
-    return;
+}
+
+/** llama.cpp may know a file that we do not, and says better what is wrong with one that nobody can read. */
+async function readModel(path: string, say: CommandContext['stderr']): Promise<Model | null> {
+  try {
+    return await openModel(path);
+  } catch (thrown) {
+    if (!(thrown instanceof NumashardError)) throw thrown;
+    say(`numashard: going by tensor names alone: ${thrown.message}\n`);
+    return null;
   }
-  const witness = createWitness({
-    readReport: (pid) => readReport(reportPath(context, pid)),
+}
+
+async function readPlan(path: string): Promise<Record<string, string>> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new NumashardError('file-unreadable', `plan ${path} cannot be read (${cause.code})`, {
+      hint: 'make one with numashard plan MODEL --json',
+      cause,
+    });
+  });
+  return plannedEnvironment(text, path);
+}
+
+async function launchWatched(
+  context: CommandContext,
+  prepared: PreparedRun,
+  options: Options,
+  topology: Topology,
+): Promise<{ ended: Ended; sightings: readonly Sighting[] }> {
+  const { env, runtimeDirectory } = context;
+  const preload = requirePreload(context);
+  const witness = openWitness(context, options, topology);
+  const gate = await openGate((pid) => witness.visit(pid));
+  const environment = {
+    ...prepared.environment,
+    [environmentNames.gate]: gate.path,
+    LD_PRELOAD: [preload, env['LD_PRELOAD']].filter(Boolean).join(':'),
+  };
+  const started = new Date();
+  try {
+    const ended = await launch(prepared.argv, {
+      env: { ...env, ...environment },
+      onStart: (pid) => witness.watch(pid),
+    });
+    return { ended, sightings: witness.sightings };
+  } finally {
+    witness.stop();
+    await gate.close();
+    await removeStaleReports(runtimeDirectory, started);
+  }
+}
+
+function openWitness(context: CommandContext, options: Options, topology: Topology): Witness {
+  const { env, runtimeDirectory } = context;
+  return createWitness({
+    readReport: (pid) => readReport(reportPath(env[environmentNames.report], runtimeDirectory, pid)),
     verify: options.verify
       ? async (report, samples) =>
           verifyProcess({
@@ -95,43 +174,6 @@ async function run(context: CommandContext, words: readonly string[], options: O
           })
       : null,
   });
-  const preload = requirePreload(context);
-  const gate = await openGate((pid) => witness.visit(pid));
-  const environment = {
-    ...prepared.environment,
-    [environmentNames.gate]: gate.path,
-    LD_PRELOAD: [preload, context.env['LD_PRELOAD']].filter(Boolean).join(':'),
-  };
-  say(describeStart(prepared.environment, topology));
-  let ended: Ended;
-  let child = 0;
-  const onStart = (pid: number): void => {
-    child = pid;
-    witness.watch(pid);
-  };
-  try {
-    ended = await launch(prepared.argv, { env: { ...context.env, ...environment }, onStart });
-  } finally {
-    witness.stop();
-    await gate.close();
-    // A process that was killed could not take its report with it.
-    if (!context.env[environmentNames.report]) await rm(reportPath(context, child), { force: true });
-  }
-  const faults = judge(witness.sightings, ended, options.verify === true);
-  describeEnd(witness.sightings, options.verify === true, context);
-  for (const fault of faults) say(`FAILED: ${fault}`);
-  if (options.report) await writeReport(options.report, witness.sightings, prepared, ended, faults);
-  finish(context, ended);
-  if (faults.length > 0 && options.verify && ended.exitCode === 0) context.endWith(oursFailed);
-}
-
-async function readModel(path: string | undefined): Promise<Model | null> {
-  return path === undefined ? null : describeModel(await readGguf(path));
-}
-
-function reportPath({ env, runtimeDirectory }: CommandContext, pid: number): string {
-  const asked = env[environmentNames.report];
-  return asked ? reportPathFor(asked, pid) : join(runtimeDirectory, `${pid}.json`);
 }
 
 function requirePreload(context: CommandContext): string {
@@ -143,12 +185,14 @@ function requirePreload(context: CommandContext): string {
   });
 }
 
+/** A device or an existing file must itself be writable; for a new one its directory. */
 async function refuseUnwritable(path: string): Promise<void> {
   try {
-    await access(dirname(path), constants.W_OK);
-    await access(path, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
+    if (status?.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' });
+    await access(status ? path : dirname(path), constants.W_OK);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new NumashardError('report-unwritable', `the report ${path} cannot be written (${code})`, {
@@ -162,67 +206,5 @@ async function refuseUnwritable(path: string): Promise<void> {
 function describeStart(environment: Readonly<Record<string, string>>, { nodes }: Topology): string {
   const map = environment[environmentNames.map];
   const threads = environment[environmentNames.threads];
-  return `${nodes.length} nodes, map ${map}${threads ? `, workers ${threads} (node:workers)` : ''}`;
-}
-
-/** What is wrong; a process that died by itself is not judged. */
-function judge(sightings: readonly Sighting[], { exitCode }: Ended, isVerified: boolean): string[] {
-  if (exitCode !== 0) return [];
-  if (sightings.length === 0) {
-    return [
-      'no hook fired: the program computed nothing with a shared libggml, or the preload did not reach it',
-    ];
-  }
-  const last = sightings.at(-1);
-  if (!isVerified || !last) return [];
-  if (last.failure) return [last.failure instanceof Error ? last.failure.message : String(last.failure)];
-  return last.verification ? findFaults(last.verification) : [];
-}
-
-function describeEnd(sightings: readonly Sighting[], isVerified: boolean, { stderr }: CommandContext): void {
-  const last = sightings.at(-1);
-  if (!last) {
-    if (isVerified) stderr('numashard: not verified: the process ended before it could be looked at\n');
-    return;
-  }
-  const { report, verification } = last;
-  if (verification) {
-    stderr(`\n${renderVerification(verification, 'roles')}\n`);
-    return;
-  }
-  const share = formatShare(report.placedBytes - report.misplacedBytes, report.placedBytes);
-  const where =
-    report.map === 'observe' ? 'observed, nothing changed' : `${share} placed as ${report.map} says`;
-  stderr(
-    `numashard: ${formatBytes(report.placedBytes)} of weights: ${where}; --verify asks the kernel once more\n`,
-  );
-  for (const { code, message } of report.warnings) stderr(`numashard: ${message} (${code})\n`);
-}
-
-async function writeReport(
-  path: string,
-  sightings: readonly Sighting[],
-  {
-    argv,
-    environment,
-  }: { readonly argv: readonly string[]; readonly environment: Readonly<Record<string, string>> },
-  ended: Ended,
-  faults: readonly string[],
-): Promise<void> {
-  const last = sightings.at(-1);
-  const document = {
-    schema: 'numashard/run/1',
-    command: argv,
-    environment,
-    ended,
-    faults,
-    verified: last?.verification != null,
-    ...(last?.report ?? {}),
-    ...(last?.verification ?? {}),
-  };
-  await writeFile(path, `${JSON.stringify({ ...document, schema: 'numashard/run/1' })}\n`, { mode: 0o600 });
-}
-
-function finish(context: CommandContext, { exitCode, signal }: Ended): void {
-  context.endWith(signal ?? exitCode ?? oursFailed);
+  return `${count(nodes.length, 'node')}, map ${map}${threads ? `, workers ${threads} (node:workers)` : ''}`;
 }

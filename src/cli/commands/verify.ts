@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // `numashard verify`: where the pages of a running llama.cpp, or the cached pages of a model, lie by the kernel.
 
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { readGguf } from '../../gguf/read-gguf.js';
-import { describeModel } from '../../model/describe-model.js';
+import { NumashardError } from '../../errors.js';
+import { machineNodes } from '../../plan/machine-nodes.js';
 import { renderVerification } from '../../report/verify-table.js';
+import { reportPath } from '../../runtime/environment.js';
 import { readReport } from '../../runtime/preload-report.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
@@ -15,10 +15,11 @@ import { readThreads, ThreadSamples } from '../../verify/threads.js';
 import type { Verification } from '../../verify/types.js';
 import { findFaults } from '../../verify/verdict.js';
 import { verifyCache } from '../../verify/verify-cache.js';
-import { machineNodes, verifyProcess } from '../../verify/verify-process.js';
+import { verifyProcess } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
+import { openModel } from '../open-model.js';
 import { wholeNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { readReportedModel } from '../reported-model.js';
@@ -34,7 +35,7 @@ interface Options extends JsonOption {
 export function verifyCommand(context: CommandContext): Command {
   return defineCommand({
     name: 'verify',
-    summary: "shows where a running llama.cpp's weights and workers are, or a model's cached pages",
+    summary: "show where a running llama.cpp's weights and workers are, or a model's cached pages",
     examples: ['numashard verify 4242', 'numashard verify model.gguf --threads 32'],
   })
     .argument('<target>', 'a process id, or a GGUF file')
@@ -66,7 +67,13 @@ const sampleTimes = 20;
 const samplePause = 50;
 
 async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Verification> {
-  const report = await readReport(options.report ?? join(context.runtimeDirectory, `${pid}.json`));
+  refuseOptions(options, ['threads', 'map'], 'a process');
+  const path = reportPath(options.report, context.runtimeDirectory, pid);
+  const report = await readReport(path);
+  if (report.pid !== pid) {
+    const message = `report ${path} is of process ${report.pid}, not of ${pid}`;
+    throw new NumashardError('report-unreadable', message, { hint: 'name the report of that process' });
+  }
   const topology = await readTopology();
   const samples = new ThreadSamples();
   for (let times = 0; times < sampleTimes; times++) {
@@ -85,7 +92,8 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
 }
 
 async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Verification> {
-  const model = describeModel(await readGguf(path));
+  refuseOptions(options, ['report'], 'a file');
+  const model = await openModel(path);
   const topology = await readTopology();
   const machine = machineNodes(topology);
   const asked = options.map ?? (options.threads ? `*:cyclic(${options.threads})` : 'observe');
@@ -95,4 +103,14 @@ async function verifyFile(context: CommandContext, path: string, options: Option
     pageSize: topology.pageSize,
   });
   return verifyCache(resolution, asked, openPageHelper(context, topology.pageSize), options.pages);
+}
+
+/** An option that could only be ignored is an error. */
+function refuseOptions(options: Options, names: readonly (keyof Options)[], target: string): void {
+  const given = names.find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  throw new NumashardError('usage', `--${given} means nothing for ${target}`, {
+    exitCode: 2,
+    hint: 'numashard verify --help says what each option is for',
+  });
 }

@@ -27,10 +27,14 @@ export const oneToken = ['-p', '0', '-n', '1', '-r', '1', '--no-warmup', '-o', '
 
 export type Cache = 'cold' | 'warm';
 
-export async function bootWithModels(names: readonly DemoModelName[], files: readonly string[] = []) {
+export async function bootWithModels(
+  names: readonly DemoModelName[],
+  files: readonly string[] = [],
+  machine = 'x86-4n',
+): Promise<LabMachine> {
   const models = [...files];
   for (const name of names) models.push(await demoModelFile(name, setting.cacheDirectory));
-  return bootMachine({ machine: 'x86-4n', models, project: true, ...setting });
+  return bootMachine({ machine, models, project: true, ...setting });
 }
 
 /** Runs, whatever the ending. */

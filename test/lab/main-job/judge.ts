@@ -3,7 +3,7 @@
 // and works out by itself, from ggml's cuts, which node each byte belongs to. It shares no code with src/.
 import type { ModelTensor } from '../../../src/model/types.js';
 
-export interface ReportedPages {
+interface ReportedPages {
   readonly node: number;
   readonly pageCount: number;
 }
@@ -37,7 +37,7 @@ export interface ReportedTensor {
 }
 
 /** The node that a map gives a byte of a tensor, and the worker that reads it; null: no fixed worker. */
-export interface Owner {
+interface Owner {
   readonly end: number;
   readonly node: number;
   readonly worker: number | null;
@@ -53,6 +53,10 @@ export interface Judgement {
   readonly local: number;
   /** The worst (tensor of 64 KiB or more, worker). */
   readonly worst: { readonly tensor: string; readonly worker: number; readonly local: number };
+  /** The worst worker over all tensors. */
+  readonly worstWorker: number;
+  /** By the node that the map gives them: all bytes, and those that lie there. */
+  readonly byNode: readonly { readonly bytes: number; readonly there: number }[];
   readonly repackedTensors: number;
 }
 
@@ -131,31 +135,38 @@ export function judge(
 ): Judgement {
   const byName = new Map(known.map((tensor) => [tensor.name, tensor]));
   const ranOn = new Map(report.workers.map(({ index, node }) => [index, node]));
+  const workers = new Map<number, { bytes: number; local: number }>();
   const bytesOnPage = new Map<number, Map<number, number>>();
-  let [byteLength, right, rotated, owned, local] = [0, 0, 0, 0, 0];
+  const byNode = Array.from({ length: nodes }, () => ({ bytes: 0, there: 0 }));
+  let rotated = 0;
   let worst = { tensor: '', worker: -1, local: 1 };
   for (const tensor of report.tensors) {
     const knownTensor = byName.get(tensor.name);
     if (!knownTensor) throw new Error(`${tensor.name} is reported and not in the model`);
     const perWorker = new Map<number, { bytes: number; local: number }>();
     eachPiece(tensor, ownersOf(tensor, knownTensor), (bytes, owner, page, node) => {
-      byteLength += bytes;
-      if (node === owner.node) right += bytes;
+      const own = byNode[owner.node] as { bytes: number; there: number };
+      own.bytes += bytes;
+      if (node === owner.node) own.there += bytes;
       if (node === (owner.node + 1) % nodes) rotated += bytes;
       addTo(bytesOnPage, page, owner.node, bytes);
       if (owner.worker === null) return;
-      const sum = perWorker.get(owner.worker) ?? { bytes: 0, local: 0 };
-      const isLocal = node === ranOn.get(owner.worker);
-      perWorker.set(owner.worker, { bytes: sum.bytes + bytes, local: sum.local + (isLocal ? bytes : 0) });
+      const localBytes = node === ranOn.get(owner.worker) ? bytes : 0;
+      for (const sums of [perWorker, workers]) {
+        const sum = sums.get(owner.worker) ?? { bytes: 0, local: 0 };
+        sums.set(owner.worker, { bytes: sum.bytes + bytes, local: sum.local + localBytes });
+      }
     });
     for (const [worker, sum] of perWorker) {
-      owned += sum.bytes;
-      local += sum.local;
       const share = sum.local / sum.bytes;
       if (tensor.byteLength >= smallTensor && share < worst.local)
         worst = { tensor: tensor.name, worker, local: share };
     }
   }
+  const owned = [...workers.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const local = [...workers.values()].reduce((sum, worker) => sum + worker.local, 0);
+  const byteLength = byNode.reduce((sum, { bytes }) => sum + bytes, 0);
+  const right = byNode.reduce((sum, { there }) => sum + there, 0);
   const onBestNode = [...bytesOnPage.values()].reduce((sum, page) => sum + Math.max(...page.values()), 0);
   return {
     byteLength,
@@ -164,6 +175,8 @@ export function judge(
     bound: onBestNode / byteLength,
     local: owned === 0 ? 1 : local / owned,
     worst,
+    worstWorker: Math.min(1, ...[...workers.values()].map((sum) => sum.local / sum.bytes)),
+    byNode,
     repackedTensors: report.tensors.filter(({ buffer }) => buffer.includes('REPACK')).length,
   };
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Reports that a killed process could not take with it (native/preload/report.c removes them at exit).
+import { existsSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Older files are left alone: their process may live in another container that shares this folder. */
+export async function removeStaleReports(directory: string, writtenSince: Date): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names) {
+    const pid = /^(\d+)\.json(\.\d+\.tmp)?$/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const path = join(directory, name);
+    const written = (await stat(path).catch(() => null))?.mtime;
+    if (written && written >= writtenSince) await rm(path, { force: true });
+  }
+}

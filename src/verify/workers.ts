@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Where workers really ran: from samples of their threads, else from the CPU that the kernel names last.
+import type { PreloadReport, ReportedWorker } from '../runtime/preload-report.js';
+import type { Topology } from '../topology/types.js';
+import type { ThreadSamples } from './threads.js';
+import type { VerifiedWorker } from './types.js';
+
+export interface WorkerSources {
+  readonly report: PreloadReport;
+  readonly topology: Topology;
+  readonly samples: ThreadSamples;
+  /** Thread id → the CPU it last ran on. */
+  readonly lastCpus: ReadonlyMap<number, number>;
+}
+
+/** By index. */
+export function locateWorkers(sources: WorkerSources): VerifiedWorker[] {
+  const tids = new Set(sources.report.workers.map(({ tid }) => tid));
+  return sources.report.workers
+    .map((worker) => locate(worker, tids, sources))
+    .sort((left, right) => left.index - right.index);
+}
+
+/** Node of worker i of n, where n is the count for which rows are cut in generation. */
+export function homesOf(
+  { threads, placedWorkers }: PreloadReport,
+  workers: readonly VerifiedWorker[],
+): (number | null)[] {
+  const seen = typeof threads === 'object' ? threads.seen : [];
+  const count = seen.includes(placedWorkers) ? placedWorkers : (seen[0] ?? 0);
+  const nodes = new Map(workers.map(({ index, node }) => [index, node]));
+  return Array.from({ length: count }, (_, index) => nodes.get(index) ?? null);
+}
+
+/** The node of the CPU on which it was seen most; of one that no snapshot caught, the last CPU it ran on. */
+function locate(
+  { index, tid, cpus }: ReportedWorker,
+  tids: ReadonlySet<number>,
+  { topology, samples, lastCpus }: WorkerSources,
+): VerifiedWorker {
+  const sampled = samples.cpusOf(tid, tids);
+  const lastCpu = lastCpus.get(tid);
+  // The caller's mask is put back after a graph, so where it was last says little; what it saw itself says more.
+  const fallback = index === 0 || lastCpu === undefined ? cpus : [lastCpu];
+  const seen = sampled.length > 0 ? sampled : fallback.map((cpu): [number, number] => [cpu, 1]);
+  return {
+    index,
+    tid,
+    node: busiestNode(seen, topology),
+    cpus: seen.map(([cpu]) => cpu).sort((left, right) => left - right),
+    seen: sampled.reduce((sum, [, times]) => sum + times, 0),
+  };
+}
+
+function busiestNode(
+  seen: readonly (readonly [cpu: number, times: number])[],
+  { nodes }: Topology,
+): number | null {
+  const times = new Map<number, number>();
+  for (const [cpu, count] of seen) {
+    const node = nodes.find(({ cpus }) => cpus.includes(cpu));
+    if (node) times.set(node.id, (times.get(node.id) ?? 0) + count);
+  }
+  return [...times].sort((left, right) => right[1] - left[1])[0]?.[0] ?? null;
+}

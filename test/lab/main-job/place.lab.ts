@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// `numashard place`: the page cache lies where a stock `llama-bench --numa distribute` reads it. The program itself runs
+// under `--map observe`, which changes nothing; the kernel says where pages and threads are, an own judge what is local.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LabMachine } from '../../../src/lab/lab-machine.js';
+import { Figures, percent } from './figures.js';
+import { bootWithModels, execOk, oneToken, prepareCache, readModel, runVerified, said } from './guest.js';
+import { distributeOwners, judge } from './judge.js';
+
+const threads = 8;
+const nodes = 4;
+const models = ['dense-q8_0', 'moe-q8_0'] as const;
+const wantedRows = 0.98;
+/** By chance a quarter is local. */
+const farBelow = 0.6;
+
+const figures = new Figures('place');
+let machine: LabMachine;
+
+beforeAll(async () => {
+  machine = await bootWithModels(models);
+});
+
+afterAll(async () => {
+  figures.save();
+  await machine?.stop();
+});
+
+async function observe(model: (typeof models)[number], what: string, flags: readonly string[]) {
+  const { tensors } = await readModel(model);
+  const command = ['llama-bench', '-m', `/models/${model}.gguf`, '-t', `${threads}`, ...flags, ...oneToken];
+  const { report, result } = await runVerified(machine, [...command, '--repack', '0'], {
+    flags: ['--map', 'observe'],
+  });
+  expect(result.exitCode, said(result)).toBe(0);
+  expect(report).toMatchObject({ map: 'observe', movedPages: 0, residency: 'page-cache' });
+  expect(report.workers.map(({ index }) => index)).toEqual(Array.from({ length: threads }, (_, i) => i));
+  const judged = judge(report, tensors, distributeOwners(threads, nodes), nodes);
+  const { local, worst, worstWorker } = judged;
+  const line = `${model} -t ${threads}, ${what}: rows ${percent(local)} local, worst worker ${percent(worstWorker)}, worst tensor ${percent(worst.local)} (${worst.tensor}), ${result.seconds.toFixed(1)} s`;
+  figures.add(line, { model, threads, what, local, worstWorker, worst, seconds: result.seconds });
+  return { ...judged, report, line };
+}
+
+const distribute = ['--numa', 'distribute'];
+
+describe('without place, on a warm cache', () => {
+  it.each([
+    ['no flag', []],
+    ['--numa distribute', distribute],
+  ])('%s reads most rows from other nodes', async (what, flags) => {
+    await prepareCache(machine, 'dense-q8_0', 'warm');
+    const { local, line } = await observe('dense-q8_0', `warm cache, ${what}`, flags);
+    expect(local, line).toBeLessThan(farBelow);
+  });
+});
+
+describe.each(models)('after place, %s', (model) => {
+  // Warm comes second: it finds all pages on one node and has to move them.
+  it.each(['cold', 'warm'] as const)('on a %s cache, --numa distribute reads its own node', async (cache) => {
+    await prepareCache(machine, model, cache);
+    const { stdout } = await execOk(machine, [
+      ...['numashard', 'place', `/models/${model}.gguf`, '--threads', `${threads}`, '--json'],
+    ]);
+    const placed = JSON.parse(stdout.toString());
+    expect(placed).toMatchObject({ map: `*:cyclic(${threads})`, absentBytes: 0, unknownBytes: 0 });
+    if (cache === 'warm') expect(placed.pages.movedPages + placed.pages.droppedPages).toBeGreaterThan(1000);
+    const { worstWorker, line, report } = await observe(model, `placed on a ${cache} cache`, distribute);
+    expect(worstWorker, line).toBeGreaterThanOrEqual(wantedRows);
+    // The threads are where llama.cpp put them, not we.
+    expect(report.workers.map(({ index, node }) => [index, node])).toEqual(
+      Array.from({ length: threads }, (_, index) => [index, index % nodes]),
+    );
+  });
+});
+
+describe('place', () => {
+  it('moves nothing the second time', async () => {
+    const again = ['numashard', 'place', '/models/moe-q8_0.gguf', '--threads', `${threads}`, '--json'];
+    const { stdout } = await execOk(machine, again);
+    expect(JSON.parse(stdout.toString()).pages).toMatchObject({
+      readPages: 0,
+      movedPages: 0,
+      droppedPages: 0,
+    });
+  });
+});
