@@ -9,6 +9,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** The same for what is of no use without one. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError('It must be at least 1.');
+  return value;
+}
+
 /** For argParser, of an option that may be given several times. */
 export function oneMore(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs a command as env(1) would: its standard streams, its signals, its exit code; 126 and 127 where it
 // cannot be started.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { NumashardError } from '../errors.js';
 
 export interface Ended {
@@ -21,20 +21,23 @@ export interface LaunchOptions {
 
 export async function launch(argv: readonly string[], { env, onStart }: LaunchOptions): Promise<Ended> {
   const [program = '', ...args] = argv;
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...env } });
+  let child: ChildProcess | null = null;
   const pass = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    child?.kill(signal);
   };
   // Without a terminal nobody else tells the child; with one, llama-server takes a second SIGINT as "at once".
   const hasTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   const interrupt = hasTerminal ? (): void => {} : pass;
+  // Before the child is there: a signal that came between the two would kill us and leave it behind.
   for (const signal of forwarded) process.on(signal, pass);
   for (const signal of outlived) process.on(signal, interrupt);
   try {
+    const started = spawn(program, args, { stdio: 'inherit', env: { ...env } });
+    child = started;
     return await new Promise<Ended>((resolve, reject) => {
-      child.once('error', (cause: NodeJS.ErrnoException) => reject(notStarted(program, cause)));
-      child.once('spawn', () => onStart?.(child.pid ?? 0));
-      child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+      started.once('error', (cause: NodeJS.ErrnoException) => reject(notStarted(program, cause)));
+      started.once('spawn', () => onStart?.(started.pid ?? 0));
+      started.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
     });
   } finally {
     for (const signal of forwarded) process.off(signal, pass);

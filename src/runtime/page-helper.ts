@@ -6,7 +6,7 @@ import { type ErrorCode, NumashardError } from '../errors.js';
 import { PageRuns } from './page-runs.js';
 
 /** A stretch of memory (address) or of a file (offset), in bytes. */
-interface Stretch {
+export interface Stretch {
   readonly start: number;
   readonly byteLength: number;
 }

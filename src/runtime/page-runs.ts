@@ -40,6 +40,24 @@ export class PageRuns {
     if (at < end) emit(absentPage, end - at);
   }
 
+  /** The same pages, the absent ones as `other` has them: it looked at as many pages in another way. */
+  orElse(other: PageRuns): PageRuns {
+    const runs: { node: number; pageCount: number }[] = [];
+    const add = (node: number, pageCount: number): void => {
+      const last = runs.at(-1);
+      if (last?.node === node) last.pageCount += pageCount;
+      else runs.push({ node, pageCount });
+    };
+    let at = other.#starts[0] ?? 0;
+    for (const { node, pageCount } of this.runs) {
+      const byteLength = pageCount * this.#pageSize;
+      if (node !== absentPage) add(node, pageCount);
+      else other.each(at, at + byteLength, (found, bytes) => add(found, bytes / this.#pageSize));
+      at += byteLength;
+    }
+    return new PageRuns(this.#starts[0] ?? 0, this.#pageSize, runs);
+  }
+
   #runAt(address: number): number {
     let low = 0;
     let high = this.runs.length;

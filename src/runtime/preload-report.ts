@@ -87,7 +87,7 @@ export async function readReport(path: string): Promise<PreloadReport> {
   return parseReport(text, path);
 }
 
-function parseReport(text: string, path: string): PreloadReport {
+export function parseReport(text: string, path: string): PreloadReport {
   let report: unknown;
   try {
     report = JSON.parse(text);

@@ -14,6 +14,7 @@ import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
 import type { Placement } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
+import { findPages } from './find-pages.js';
 import { scoreRanges, scoreRows } from './score.js';
 import { readThreads, type ThreadSamples } from './threads.js';
 import { addNodes, addRows, addUp, balanceOf } from './totals.js';
@@ -36,7 +37,7 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const { report, topology, helper, samples } = input;
   const lastCpus = new Map((await readThreads(report.pid)).map(({ tid, cpu }) => [tid, cpu]));
   const { weights, buffers, elsewhere } = sortOut(report);
-  const pages = await helper.query(report.pid, [...weights, ...buffers].map(stretchOf));
+  const pages = await findPages(helper, report.pid, [...weights, ...buffers].map(stretchOf));
   const placements = expectedPlacements(input, weights);
   const workers = locateWorkers({ report, topology, samples, lastCpus });
   const homes = homesOf(report, workers);

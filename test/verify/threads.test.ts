@@ -45,7 +45,7 @@ describe('ThreadSamples', () => {
   it('keeps the last snapshots of a long run', () => {
     const samples = new ThreadSamples();
     for (let times = 0; times < 4096; times++) samples.add([running(1, 0)]);
-    for (let times = 0; times < 2048; times++) samples.add([running(1, 7)]);
+    for (let times = 0; times < 2500; times++) samples.add([running(1, 7)]);
     const [most, ...others] = samples.cpusOf(1, new Set([1]));
     expect(most?.[0]).toBe(7);
     expect((most?.[1] ?? 0) + (others[0]?.[1] ?? 0)).toBeLessThanOrEqual(4096);

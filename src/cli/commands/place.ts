@@ -17,7 +17,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
-import { wholeNumber } from '../options.js';
+import { positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { createProgressBar } from '../progress-bar.js';
 
@@ -37,7 +37,7 @@ export function placeCommand(context: CommandContext): Command {
     ],
   })
     .argument('<model>', 'a GGUF file')
-    .requiredOption('-t, --threads <n>', 'threads that llama.cpp will run with', wholeNumber)
+    .requiredOption('-t, --threads <n>', 'threads that llama.cpp will run with', positiveNumber)
     .option('--map <map>', 'a shard map; default: *:cyclic(N), what --numa distribute -t N reads')
     .option('--tensors', 'list every tensor')
     .action((path: string, options: Options) => place(context, path, options));

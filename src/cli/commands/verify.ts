@@ -20,7 +20,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
-import { wholeNumber } from '../options.js';
+import { positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { readReportedModel } from '../reported-model.js';
 
@@ -39,7 +39,7 @@ export function verifyCommand(context: CommandContext): Command {
     examples: ['numashard verify 4242', 'numashard verify model.gguf --threads 32'],
   })
     .argument('<target>', 'a process id, or a GGUF file')
-    .option('-t, --threads <n>', 'for a file: threads that it was placed for', wholeNumber)
+    .option('-t, --threads <n>', 'for a file: threads that it was placed for', positiveNumber)
     .option(
       '--map <map>',
       'for a file: the map to hold it against; default: *:cyclic(N) with --threads, else none',

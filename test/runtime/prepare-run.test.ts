@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+import { describe, expect, it } from 'vitest';
+import { machineNodes } from '../../src/plan/machine-nodes.js';
+import { planDocument } from '../../src/plan/plan-document.js';
+import { planPlacement } from '../../src/plan/plan-placement.js';
+import { readLlamaCommand } from '../../src/runtime/command.js';
+import { plannedEnvironment, prepareRun, type RunRequest } from '../../src/runtime/prepare-run.js';
+import type { Topology } from '../../src/topology/types.js';
+import { GiB, machine, model } from '../plan/machines.js';
+
+const fourNodes = machine([{}, {}, {}, {}]);
+
+function prepare(words: string, request: Partial<RunRequest> = {}, topology: Topology = fourNodes) {
+  return prepareRun({
+    command: readLlamaCommand(words.split(' '), {}),
+    model: model(8, GiB / 8),
+    topology,
+    machine: machineNodes(topology),
+    map: null,
+    planned: null,
+    strategy: null,
+    ...request,
+  });
+}
+
+describe('a plan from a file', () => {
+  it.each([
+    ['', 'plan p.json is not JSON'],
+    ['null', 'plan p.json has no "environment"'],
+    ['{"environment": 7}', 'plan p.json has no "environment"'],
+    ['{"environment": {"GGML_NUMA_SHARD_MAP": 7}}', 'GGML_NUMA_SHARD_MAP is 7, not of its form'],
+    ['{"environment": {"GGML_NUMA_SHARD_THREADS": "4"}}', 'GGML_NUMA_SHARD_THREADS is "4", not of its form'],
+    ['{"environment": {"GGML_NUMA_SHARD_RESIDENCY": "ram"}}', 'GGML_NUMA_SHARD_RESIDENCY is "ram"'],
+    ['{"environment": {"PATH": "/evil"}}', 'sets PATH, which is not for a plan to set'],
+    ['{"environment": {"LD_LIBRARY_PATH": "."}}', 'sets LD_LIBRARY_PATH'],
+  ])('%s is refused', (text, message) => {
+    expect(() => plannedEnvironment(text, 'p.json')).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        exitCode: 2,
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining('numashard plan'),
+      }),
+    );
+  });
+
+  it('gives back what plan --json printed, and leaves the preload library to run', () => {
+    const plan = planPlacement({ model: null, topology: fourNodes, threads: 8, strategy: null });
+    const text = JSON.stringify(planDocument(plan, { preload: '/old/libnumashard.so' }));
+    expect(plannedEnvironment(text, 'p.json')).toEqual(plan.environment);
+    const layers = planPlacement({
+      model: model(8, GiB),
+      topology: fourNodes,
+      threads: 8,
+      strategy: 'layers',
+    });
+    expect(plannedEnvironment(JSON.stringify(planDocument(layers)), 'p')).toEqual(layers.environment);
+  });
+
+  const planned = { GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_THREADS: '0:2,1:2,2:2,3:2' };
+
+  it('brings its own threads', () => {
+    const prepared = prepare('llama-server -m m.gguf', { planned });
+    expect(prepared.argv.slice(-2)).toEqual(['-t', '8']);
+    expect(prepared.environment).toEqual(planned);
+    expect(prepare('llama-server -m m.gguf -t 8', { planned }).argv).toHaveLength(5);
+  });
+
+  it('contradicts a command with other threads, and names the word', () => {
+    expect(() => prepare('llama-server -m m.gguf -t 4', { planned })).toThrow(
+      expect.objectContaining({
+        code: 'flag-conflict',
+        message: '-t 4 (word 3 of the command) gives 4 threads, the plan is for 8',
+      }),
+    );
+  });
+});
+
+describe('a map from the user', () => {
+  it('is kept as it is, with shares where rows live on all nodes', () => {
+    expect(prepare('llama-server -t 8', { map: '*:rows' }).environment).toEqual({
+      GGML_NUMA_SHARD_MAP: '*:rows',
+      GGML_NUMA_SHARD_THREADS: '0:2,1:2,2:2,3:2',
+    });
+    expect(prepare('llama-server -t 8', { map: '*:rows(1,3)' }).environment).toEqual({
+      GGML_NUMA_SHARD_MAP: '*:rows(1,3)',
+    });
+  });
+
+  it('under observe changes nothing in the command', () => {
+    const { argv, environment } = prepare('llama-server --numa isolate', { map: 'observe' });
+    expect(argv).toEqual(['llama-server', '--numa', 'isolate']);
+    expect(environment).toEqual({ GGML_NUMA_SHARD_MAP: 'observe' });
+  });
+
+  it.each([
+    ['attn:node9', 'map-node'],
+    ['0-8:node1', 'map-range'],
+    ['attn', 'map-syntax'],
+  ])('%s is refused before anything starts', (map, code) => {
+    expect(() => prepare('llama-server -t 8', { map })).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('has its warnings said, and none of the plan that it replaces', () => {
+    const { notes } = prepare('llama-server -t 2', { map: 'ssm:node1,*:node0' });
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toContain('ssm:node1');
+    expect(prepare('llama-server -t 2').notes.join()).toContain('2 threads on 4 nodes');
+  });
+
+  it('holds on one node, where a plan would place nothing', () => {
+    const { environment, notes } = prepare('llama-server -t 2', { map: '*:node0' }, machine([{}]));
+    expect(environment).toEqual({ GGML_NUMA_SHARD_MAP: '*:node0' });
+    expect(notes).toEqual([]);
+  });
+});
+
+describe('without a map', () => {
+  it('on one node nothing changes, and one line says so', () => {
+    const prepared = prepare('llama-server -m m.gguf', {}, machine([{}]));
+    expect(prepared).toEqual({
+      argv: ['llama-server', '-m', 'm.gguf'],
+      environment: {},
+      notes: ['one NUMA node: nothing to place, llama.cpp runs as it would by itself'],
+    });
+  });
+
+  it('rows are planned for the threads of the command', () => {
+    const { argv, environment } = prepare('llama-server -m m.gguf -t 6');
+    expect(argv).toEqual(['llama-server', '-m', 'm.gguf', '-t', '6']);
+    expect(environment['GGML_NUMA_SHARD_MAP']).toBe('*:rows');
+    const shares = (environment['GGML_NUMA_SHARD_THREADS'] ?? '')
+      .split(',')
+      .map((share) => Number(share.slice(2)));
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBe(6);
+  });
+
+  it('strategy flat leaves the command alone', () => {
+    expect(prepare('llama-server -t 8 --numa isolate', { strategy: 'flat' })).toMatchObject({
+      environment: {},
+      argv: ['llama-server', '-t', '8', '--numa', 'isolate'],
+    });
+  });
+
+  it.each([
+    ['llama-server -t 8 --numa isolate', '--numa isolate (word 3 of the command)'],
+    ['llama-server -t 8 -C ff', '-C ff (word 3 of the command)'],
+  ])('%s contradicts it', (words, place) => {
+    expect(() => prepare(words)).toThrow(
+      expect.objectContaining({ code: 'flag-conflict', message: expect.stringContaining(place) }),
+    );
+  });
+});
