@@ -2,73 +2,74 @@
 // Reads what was asked for, once, when ggml first shows itself; a process without ggml costs nothing.
 #include "preload.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../include/numashard-env.h"
 
-static struct ns_config config;
+/* Threads of one share; above what any kernel has of CPUs (x86-64's NR_CPUS is 8192). */
+#define NS_MAX_WEIGHT 8192
+
+static struct ns_config config = {.map_text = ""};
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 static atomic_flag complained = ATOMIC_FLAG_INIT;
 
-static int log_level(void) {
+void ns_complain(const char *format, ...) {
     const char *level = getenv(NUMASHARD_ENV_LOG);
-    if (!level) return 1;
-    if (strcmp(level, "quiet") == 0) return 0;
-    if (strcmp(level, "info") == 0) return 2;
-    if (strcmp(level, "debug") == 0) return 3;
-    return 1;
-}
-
-static void print_line(const char *format, va_list arguments) {
+    const bool quiet = level && strcmp(level, "quiet") == 0;
+    const bool every = level && (strcmp(level, "info") == 0 || strcmp(level, "debug") == 0);
+    const int saved = errno;
     char line[1024];
+    va_list arguments;
+    if (quiet || (!every && atomic_flag_test_and_set(&complained))) return;
     int length = snprintf(line, sizeof line, "numashard: ");
+    va_start(arguments, format);
     length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+    va_end(arguments);
     if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
     line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, (size_t)length);
+    ssize_t written = write(STDERR_FILENO, line, (size_t)length); /* one write: lines of threads stay whole */
     (void)written;
+    errno = saved;
 }
 
-void ns_complain(const char *format, ...) {
-    if (log_level() < 1 || (log_level() < 2 && atomic_flag_test_and_set(&complained))) return;
-    va_list arguments;
-    va_start(arguments, format);
-    print_line(format, arguments);
-    va_end(arguments);
-}
-
-void ns_debug(const char *format, ...) {
-    if (log_level() < 3) return;
-    va_list arguments;
-    va_start(arguments, format);
-    print_line(format, arguments);
-    va_end(arguments);
+/* A rows map that names its nodes lets shares speak of these alone. */
+static bool may_have_share(int node) {
+    const int *ids = NULL;
+    const int count = gns_map_rows_nodes(&config.map, &ids);
+    const struct ns_node *known = ns_node_by_id(node);
+    bool named = count == 0;
+    for (int i = 0; i < count; i++) named = named || ids[i] == node;
+    return named && known && known->cpu_count && known->has_memory;
 }
 
 /* "0:16,1:16" → shares; false when it is not of that form or names a node that cannot run workers. */
 static bool read_shares(const char *text) {
-    int capacity = 1;
-    for (const char *at = text; *at; at++) capacity += *at == ',';
-    int *nodes = calloc((size_t)capacity, sizeof *nodes), *weights = calloc((size_t)capacity, sizeof *weights);
-    if (!nodes || !weights) return false;
+    size_t room = 1;
+    for (const char *at = text; *at; at++) room += *at == ',';
+    int *nodes = calloc(room, sizeof *nodes), *weights = calloc(room, sizeof *weights);
     int count = 0, sum = 0;
-    for (const char *at = text; *at;) {
-        char *end;
-        long node = strtol(at, &end, 10);
-        if (end == at || *end != ':') return false;
-        at = end + 1;
-        long weight = strtol(at, &end, 10);
-        if (end == at || weight < 1 || weight > 4096 || (*end && *end != ',')) return false;
-        const struct ns_node *known = ns_node_by_id((int)node);
-        if (!known || !known->cpu_count || !known->has_memory) return false;
+    bool good = nodes && weights;
+    for (const char *at = text; good; at++) {
+        char *colon, *end;
+        const long node = strtol(at, &colon, 10);
+        const long weight = *colon == ':' ? strtol(colon + 1, &end, 10) : 0;
+        good = weight >= 1 && weight <= NS_MAX_WEIGHT && (*end == ',' || *end == 0) && node >= 0 &&
+               node < NS_MAX_NODES && may_have_share((int)node);
+        if (!good) break;
         nodes[count] = (int)node;
         weights[count++] = (int)weight;
         sum += (int)weight;
-        at = *end ? end + 1 : end;
+        at = end;
+        if (!*at) break;
     }
-    if (!count) return false;
+    if (!good) {
+        free(nodes);
+        free(weights);
+        return false;
+    }
     config.shares = (struct gns_shares){nodes, weights, count};
     config.share_sum = sum;
     return true;
@@ -92,29 +93,34 @@ static bool equal_shares(void) {
 }
 
 static void read_config(void) {
-    const char *text = getenv(NUMASHARD_ENV_MAP);
-    if (!text || !*text) return;
-    snprintf(config.map_text, sizeof config.map_text, "%s", text);
+    const char *text = getenv(NUMASHARD_ENV_MAP), *threads = getenv(NUMASHARD_ENV_THREADS);
     struct gns_error error = {0};
-    if (gns_map_parse(&config.map, text, &ns_machine()->with_memory, &ns_machine()->usable, &error) != 0) {
-        ns_complain("%s, column %d: %s; the model runs as without numashard", NUMASHARD_ENV_MAP, error.column,
-                    error.message);
+    const int *ids = NULL;
+    if (!text || !*text) return;
+    config.map_text = strdup(text); /* the program may change its environment */
+    if (!config.map_text || !ns_machine()->count) return;
+    if (gns_map_parse(&config.map, config.map_text, &ns_machine()->with_memory, &ns_machine()->usable, &error) != 0) {
+        ns_complain("%s: %s; the model runs as without numashard", NUMASHARD_ENV_MAP, error.message);
+        return;
+    }
+    bool shared = threads && *threads && read_shares(threads);
+    if (threads && *threads && !shared)
+        ns_complain("%s=\"%s\" is not of the form node:threads,… for nodes with CPUs and memory that the map cuts rows "
+                    "for; equal shares are used", NUMASHARD_ENV_THREADS, threads);
+    if (!shared && !equal_shares()) {
+        ns_complain("this process may use no node that has both CPUs and memory; the model runs as without numashard");
         return;
     }
     config.observe = config.map.observe;
-    const int *ids = NULL;
+    if (!config.observe && !ns_machine()->policy_allowed && ns_machine()->count > 1)
+        ns_complain("this kernel or container refuses NUMA policy calls: pages are placed by first touch, unchecked");
     config.rows = !config.observe && gns_map_rows_nodes(&config.map, &ids) > 0;
-    const char *threads = getenv(NUMASHARD_ENV_THREADS);
-    if (threads && *threads && !read_shares(threads)) {
-        ns_complain("%s=\"%s\" is not of the form node:threads,… for nodes with CPUs and memory; equal shares are used",
-                    NUMASHARD_ENV_THREADS, threads);
-        threads = NULL;
-    }
-    if ((!threads || !*threads) && !equal_shares()) return;
     config.active = true;
 }
 
 const struct ns_config *ns_config(void) {
+    const int saved = errno;
     pthread_once(&config_once, read_config);
+    errno = saved;
     return &config;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 
 /* Below this a thread costs more than it reads. */
@@ -15,20 +16,22 @@
 
 struct job {
     const struct ns_pages *pages;
-    const struct ns_source *source;
+    int fd;
+    uint64_t file_offset;
     int node; /* index */
     int error;
     bool threaded;
     pthread_t thread;
 };
 
-static int read_run(const struct ns_source *source, char *to, uint64_t offset, size_t length) {
+static int read_run(int fd, char *to, uint64_t offset, size_t length) {
     while (length > 0) {
-        ssize_t got = pread(source->fd, to, length < NS_READ_BYTES ? length : NS_READ_BYTES, (off_t)offset);
+        ssize_t got = pread(fd, to, length < NS_READ_BYTES ? length : NS_READ_BYTES, (off_t)offset);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno;
-        if (got == 0) return 0; /* past the end of the file a mapping reads as zero, and so does ours */
-        if (!ns_machine()->policy_allowed) posix_fadvise(source->fd, (off_t)offset, got, POSIX_FADV_DONTNEED);
+        /* The rest of a file's last page is zero, in a mapping as here; a whole page more would be SIGBUS there. */
+        if (got == 0) return length < ns_machine()->page_size ? 0 : EIO;
+        if (!ns_machine()->policy_allowed) posix_fadvise(fd, (off_t)offset, got, POSIX_FADV_DONTNEED);
         to += got;
         offset += (uint64_t)got;
         length -= (size_t)got;
@@ -37,27 +40,23 @@ static int read_run(const struct ns_source *source, char *to, uint64_t offset, s
 }
 
 static int touch_run(char *start, size_t length) {
-    if (syscall(SYS_madvise, start, length, NS_MADV_POPULATE_WRITE) == 0) return 0;
-    for (size_t at = 0; at < length; at += ns_machine()->page_size) {
-        volatile char *byte = start + at;
-        *byte = *byte;
-    }
+    if (ns_machine()->can_populate) return syscall(SYS_madvise, start, length, NS_MADV_POPULATE_WRITE) == 0 ? 0 : errno;
+    /* The first and the last page may hold somebody else's bytes too: nothing may be lost between load and store. */
+    for (size_t at = 0; at < length; at += ns_machine()->page_size) __atomic_fetch_or(start + at, 0, __ATOMIC_RELAXED);
     return 0;
 }
 
 static void fill_node(struct job *job) {
     const struct ns_pages *pages = job->pages;
     const size_t size = ns_machine()->page_size;
-    size_t first = pages->skip_first ? 1 : 0, last = pages->count - (pages->skip_last ? 1 : 0);
-    for (size_t page = first; page < last && !job->error;) {
+    for (size_t page = 0; page < pages->count && !job->error;) {
         size_t end = page + 1;
-        while (end < last && pages->want[end] == pages->want[page]) end++;
+        while (end < pages->count && pages->want[end] == pages->want[page]) end++;
         if (pages->want[page] == job->node) {
             char *start = (char *)(pages->first + page * size); // NOLINT: an address is what we were given
             size_t length = (end - page) * size;
-            job->error = job->source->fd < 0
-                             ? touch_run(start, length)
-                             : read_run(job->source, start, job->source->file_offset + page * size, length);
+            job->error = job->fd < 0 ? touch_run(start, length)
+                                     : read_run(job->fd, start, job->file_offset + page * size, length);
         }
         page = end;
     }
@@ -78,11 +77,11 @@ static void *fill_thread(void *context) {
 static void fill_here(struct job *job) {
     int mode = NS_MPOL_DEFAULT;
     struct ns_mask before = {{0}}, mask = {{0}};
-    ns_get_mempolicy(&mode, &before);
+    bool known = ns_get_mempolicy(&mode, &before) == 0;
     ns_mask_set(&mask, ns_machine()->nodes[job->node].id);
-    ns_set_mempolicy(NS_MPOL_BIND, &mask);
+    if (known) ns_set_mempolicy(NS_MPOL_BIND, &mask);
     fill_node(job);
-    ns_set_mempolicy(mode, mode == NS_MPOL_DEFAULT ? NULL : &before);
+    if (known) ns_set_mempolicy(mode, mode == NS_MPOL_DEFAULT ? NULL : &before);
 }
 
 static bool wants(const struct ns_pages *pages, int node) {
@@ -91,55 +90,25 @@ static bool wants(const struct ns_pages *pages, int node) {
     return false;
 }
 
-int ns_fill(const struct ns_pages *pages, const struct ns_source *source) {
+int ns_pages_fill(const struct ns_pages *pages, int fd, uint64_t file_offset) {
     const int count = ns_machine()->count;
     struct job jobs[count];
     bool parallel = pages->count * ns_machine()->page_size >= NS_PARALLEL_BYTES || !ns_machine()->policy_allowed;
+    sigset_t all, before;
     int error = 0;
+    sigfillset(&all); /* the program's signals are for its own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int node = 0; node < count; node++) {
-        jobs[node] = (struct job){.pages = pages, .source = source, .node = node};
-        if (!wants(pages, node)) continue;
-        jobs[node].threaded = parallel && pthread_create(&jobs[node].thread, NULL, fill_thread, &jobs[node]) == 0;
-        if (!jobs[node].threaded) fill_here(&jobs[node]);
+        jobs[node] = (struct job){.pages = pages, .fd = fd, .file_offset = file_offset, .node = node};
+        if (parallel && wants(pages, node))
+            jobs[node].threaded = pthread_create(&jobs[node].thread, NULL, fill_thread, &jobs[node]) == 0;
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    for (int node = 0; node < count; node++)
+        if (!jobs[node].threaded && wants(pages, node)) fill_here(&jobs[node]);
     for (int node = 0; node < count; node++) {
         if (jobs[node].threaded) pthread_join(jobs[node].thread, NULL);
         if (jobs[node].error) error = jobs[node].error;
     }
     return error;
-}
-
-#define NS_BATCH 1024
-
-static void move_batch(const struct ns_pages *pages, int *found, size_t first, size_t count, uint64_t *moved) {
-    void *addresses[NS_BATCH];
-    int nodes[NS_BATCH], status[NS_BATCH];
-    size_t index[NS_BATCH], misplaced = 0;
-    const struct ns_machine *machine = ns_machine();
-    for (size_t i = first; i < first + count; i++) {
-        if (found[i] < 0 || found[i] == machine->nodes[pages->want[i]].id) continue;
-        index[misplaced] = i;
-        nodes[misplaced] = machine->nodes[pages->want[i]].id;
-        addresses[misplaced++] = (void *)(pages->first + i * machine->page_size); // NOLINT: see above
-    }
-    if (!misplaced || ns_move_pages(misplaced, addresses, nodes, status) < 0) return;
-    for (size_t i = 0; i < misplaced; i++) {
-        if (status[i] >= 0 && status[i] != found[index[i]]) ++*moved;
-        if (status[i] >= 0) found[index[i]] = status[i];
-    }
-}
-
-/* Asks the kernel where every page is (node id, negative errno where it does not say), and moves once what
- * is elsewhere than wanted. */
-void ns_fix(const struct ns_pages *pages, int *found, uint64_t *moved) {
-    const size_t size = ns_machine()->page_size;
-    void *addresses[NS_BATCH];
-    for (size_t first = 0; first < pages->count; first += NS_BATCH) {
-        size_t count = pages->count - first < NS_BATCH ? pages->count - first : NS_BATCH;
-        for (size_t i = 0; i < count; i++) addresses[i] = (void *)(pages->first + (first + i) * size); // NOLINT
-        if (ns_move_pages(count, addresses, NULL, &found[first]) != 0)
-            for (size_t i = 0; i < count; i++) found[first + i] = -EPERM;
-        else if (moved)
-            move_batch(pages, found, first, count, moved);
-    }
 }

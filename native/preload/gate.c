@@ -3,16 +3,18 @@
 // while another one asks the kernel where they are. Nobody there: no waiting.
 #include "preload.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "../include/numashard-env.h"
 
 /* A verifier that does not answer must not hold a server for ever. */
-#define NS_GATE_MILLISECONDS 300000
+#define NS_GATE_SECONDS 300
 
 static int connect_gate(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -26,10 +28,18 @@ static int connect_gate(const char *path) {
     return fd;
 }
 
-void ns_gate_wait(void) {
+/* Signals do not shorten it: a profiler's timer must not cost the look. */
+static void await_answer(int fd) {
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    const time_t end = time(NULL) + NS_GATE_SECONDS;
+    for (time_t left = NS_GATE_SECONDS; left > 0; left = end - time(NULL))
+        if (poll(&answer, 1, (int)left * 1000) >= 0 || errno != EINTR) return;
+}
+
+static void wait_at_gate(void) {
     static _Atomic uint64_t graphs_at_last_gate;
     const char *path = getenv(NUMASHARD_ENV_GATE);
-    uint64_t graphs = ns_graph_count();
+    const uint64_t graphs = ns_graph_count();
     if (!path || !*path || atomic_exchange(&graphs_at_last_gate, graphs) == graphs) return;
     ns_report_changed();
     ns_report_write();
@@ -37,15 +47,24 @@ void ns_gate_wait(void) {
     if (fd < 0) return;
     char text[32];
     int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    if (send(fd, text, (size_t)length, MSG_NOSIGNAL) == length) {
-        struct pollfd answer = {.fd = fd, .events = POLLIN};
-        poll(&answer, 1, NS_GATE_MILLISECONDS);
-    }
+    if (send(fd, text, (size_t)length, MSG_NOSIGNAL) == length) await_answer(fd);
     close(fd);
 }
 
+void ns_gate_wait_for(void *handle, uintptr_t start, uintptr_t end) {
+    pthread_mutex_lock(&ns_lock);
+    bool weights = ns_registry_has_weights(handle, start, end);
+    pthread_mutex_unlock(&ns_lock);
+    if (weights) wait_at_gate();
+}
+
+static pid_t first_process;
+__attribute__((constructor)) static void at_start(void) { first_process = getpid(); }
+
 __attribute__((destructor)) static void at_exit(void) {
-    if (!ns_graph_count()) return;
-    ns_gate_wait();
+    /* Not for a child of fork() that exits, nor where exit() was called in the middle of placing. */
+    if (!ns_graph_count() || getpid() != first_process || pthread_mutex_trylock(&ns_lock) != 0) return;
+    pthread_mutex_unlock(&ns_lock);
+    wait_at_gate();
     ns_report_remove();
 }

@@ -16,16 +16,8 @@
 #include "syscalls.h"
 
 #define NS_EXPORT __attribute__((visibility("default")))
-
-/* ggml_backend_buffer_usage of ggml-backend.h. */
-#define NS_USAGE_COMPUTE 2
-
-/* The fields of struct ggml_tensor that we read; in this place since ggml has buffers (ggml.h, 2023). */
-struct ns_tensor_view {
-    int32_t type;
-    void *buffer;
-    int64_t ne[4];
-};
+/* We are loaded at start, so our thread locals may lie in the static block: no allocation at first use. */
+#define NS_THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* ---- config.c: what was asked for ---- */
 struct ns_config {
@@ -35,59 +27,119 @@ struct ns_config {
     struct gns_map map;
     struct gns_shares shares;
     int share_sum; /* workers that the shares were written for; 0: equal shares, assumed */
-    char map_text[4096];
+    const char *map_text;
 };
+/* Read once, when ggml first shows itself. */
 const struct ns_config *ns_config(void);
 /* The one line this process may print, and only when something was asked for and not done. */
 void ns_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void ns_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- machine.c: nodes, their CPUs, their room ---- */
+/* ---- machine.c, room.c: nodes, their CPUs, their room ---- */
 struct ns_node {
     int id;
-    bool has_memory;
-    cpu_set_t cpus; /* online and inside the mask this process was started with */
+    bool has_memory; /* that this process may use */
+    cpu_set_t cpus;  /* online and inside the mask this process was started with */
     int cpu_count;
+    int *distance; /* to ns_machine()->nodes[i] */
+    uint64_t low_watermark; /* bytes below which the kernel reclaims */
 };
 struct ns_machine {
-    struct ns_node *nodes;
+    struct ns_node *nodes; /* online ones, ascending by id */
     int count;
     struct gns_nodes with_memory;
     struct gns_nodes usable; /* CPUs and memory that this process may use */
     size_t page_size;
     bool policy_allowed; /* set_mempolicy is not refused (containers) */
+    bool can_populate;   /* MADV_POPULATE_WRITE, Linux 5.14 */
 };
 const struct ns_machine *ns_machine(void);
 const struct ns_node *ns_node_by_id(int id);
+int ns_node_index(int id); /* in ns_machine()->nodes, -1 unknown */
 /* Bytes that can be taken on a node before the kernel would have to do more than drop clean cache. */
-uint64_t ns_node_room(int id);
+uint64_t ns_node_room(const struct ns_node *node);
 /* The same for every cgroup above this process; UINT64_MAX where nothing limits. */
 uint64_t ns_cgroup_room(void);
-int ns_node_distance(int from, int to);
 
-/* ---- symbols.c: the real functions ---- */
-void *ns_real(const char *name, void *caller);
-bool ns_in_ggml_cpu(void *address);
+/* ---- symbols.c: the real functions, and who calls us ---- */
+struct ns_hook {
+    const char *name;
+    /* Per calling object: a process may hold two copies of ggml, and each must reach its own. */
+    struct ns_caller {
+        _Atomic uintptr_t start, end;
+        void *real;
+        bool is_ggml_cpu;
+    } callers[16];
+    _Atomic int count;
+};
+/* The real function for the caller at this return address; NULL cannot happen where the caller linked it. */
+void *ns_hook_real(struct ns_hook *hook, void *return_address, bool *is_ggml_cpu);
+/* What the name means to the object that holds `address`, its dependencies included. */
+void *ns_symbol_of(void *address, const char *name);
+bool ns_ggml_is_loaded(void);
+bool ns_same_object(void *one, void *other);
+
+/* ---- ggml.c: what we ask ggml-base ---- */
+/* The fields of struct ggml_tensor that we read; in this place since ggml has buffers (ggml.h, 2023). */
+struct ns_tensor_view {
+    int32_t type;
+    void *buffer;
+    int64_t ne[4];
+};
+struct ns_ggml {
+    int (*usage)(void *buffer);
+    bool (*is_host)(void *buffer);
+    void *(*buffer_type)(void *buffer);
+    const char *(*type_name)(void *buffer_type);
+    size_t (*alloc_size)(void *buffer, const void *tensor);
+    size_t (*row_size)(int type, int64_t elements);
+    const char *(*tensor_name)(const void *tensor);
+    void *(*base)(void *buffer);
+    size_t (*size)(void *buffer);
+    const char *version; /* NULL unknown */
+};
+/* NULL when numashard is not active, or not for the copy of ggml that `function` belongs to. */
+const struct ns_ggml *ns_ggml(void *function);
+const char *ns_ggml_version(void);
+/* Repacked buffers say they are no host buffers (their layout is their own), yet lie in this memory. */
+bool ns_is_processor_type(const char *type_name);
 
 /* ---- mappings.c: model files as llama.cpp mapped them ---- */
 struct ns_mapping {
+    _Atomic uintptr_t start, end; /* end 0: a free slot */
+    uint64_t file_offset;         /* of start */
+    const char *path;             /* interned */
+    dev_t device;                 /* as fstat(2) says */
+    ino_t inode;
+    int error; /* 0: the file behind the path is the mapped one; else why not, ESTALE: it is another */
+};
+/* The read-only shared file mapping around an address, NULL when it is not one. Under ns_lock, as is its use. */
+const struct ns_mapping *ns_mapping_at(uintptr_t address);
+/* Opens the very file that is mapped; -1 with errno (ESTALE: another one, or too short for `end`). */
+int ns_mapping_open(const struct ns_mapping *mapping, uint64_t end);
+/* Whether the model has no output matrix of its own: then the embedding is cut like one. */
+bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length);
+
+/* ---- vma.c: /proc/self/maps ---- */
+struct ns_vma {
     uintptr_t start, end;
-    uint64_t file_offset; /* of start */
+    uint64_t file_offset;
+    char permissions[5];
+    char device[16]; /* as the kernel prints it, which is not always what stat(2) says (btrfs, overlayfs) */
+    uint64_t inode;
     char path[4096];
 };
-/* The read-only shared file mapping around an address, NULL when it is not one. Valid until munmap. */
-const struct ns_mapping *ns_mapping_at(uintptr_t address);
-void ns_mappings_forget(uintptr_t start, uintptr_t end);
-int ns_mapping_open(const struct ns_mapping *mapping);
+bool ns_vma_at(uintptr_t address, struct ns_vma *out);
 
-/* ---- registry.c: what ggml announced ---- */
+/* ---- registry.c: what ggml announced; all under ns_lock ---- */
 enum ns_kind { NS_WEIGHT, NS_OTHER };
 struct ns_tensor {
     char name[128];
     char buffer[32];
+    void *handle; /* ggml's buffer */
     enum ns_kind kind;
     bool mapped;    /* inside a file mapping */
     bool overlaid;  /* its pages are private memory of ours */
+    bool placed;    /* its pages were put where the map wants them */
     bool on_host;
     bool repacked;
     int type;
@@ -100,67 +152,107 @@ struct ns_tensor {
     enum gns_role role;
     const struct gns_rule *rule;
     struct gns_shape shape;
+    int huge_runs; /* advised ranges, each of which may split a mapping */
     /* Bytes by node as the kernel said right after placing; index = position in ns_machine()->nodes. */
     uint64_t *node_bytes;
     uint64_t misplaced, absent, unknown;
 };
-extern pthread_mutex_t ns_lock; /* guards the registry, the mappings and the page tally */
+extern pthread_mutex_t ns_lock; /* guards the registry, the mappings, the totals and the page tally */
 struct ns_tensor *ns_registry_add(const struct ns_tensor *tensor);
-void ns_registry_remove(uintptr_t start, uintptr_t end);
+struct ns_tensor *ns_registry_find(const char *name, uintptr_t address);
 struct ns_tensor *ns_registry_at(size_t index);
 size_t ns_registry_count(void);
+bool ns_registry_has_weights(void *handle, uintptr_t start, uintptr_t end); /* either: in the buffer, or inside */
+/* What was announced in a buffer is gone; true when some of it lay in memory that has a policy of ours. */
+bool ns_registry_remove_buffer(void *handle);
+void ns_registry_remove_range(uintptr_t start, uintptr_t end);
 const char *ns_intern(const char *text);
 
-/* ---- tally.c: pages that several tensors share ---- */
+/* ---- tally.c: pages that several tensors share; under ns_lock ---- */
 /* Adds a tensor's bytes by node (index in ns_machine()->nodes) to a page; returns the index with most. */
-int ns_tally_add(uintptr_t page, const uint32_t *bytes, bool *was_known);
+int ns_tally_add(uintptr_t page, const uint32_t *bytes);
+/* A private page holds the whole page of the file already. */
+void ns_tally_set_private(uintptr_t page);
+bool ns_tally_is_private(uintptr_t page);
 void ns_tally_forget(uintptr_t start, uintptr_t end);
+void ns_tally_restart(void); /* bytes to zero; what is private stays so */
 
-/* ---- place.c, fill.c ---- */
+/* ---- pages.c, fill.c: which page belongs to which node, and bringing it there ---- */
 struct ns_pages {
     uintptr_t first; /* address of the first page */
     size_t count;
-    int *want;       /* node index per page */
-    bool skip_first, skip_last; /* already private memory, filled: move only */
+    int *want; /* node index per page */
 };
-struct ns_source {
-    int fd; /* -1: touch instead of read */
-    uint64_t file_offset; /* of pages->first */
-};
+/* Allocates pages->want; false: no memory. `workers` 0: unknown. */
+bool ns_pages_plan(const struct ns_tensor *tensor, int workers, struct ns_pages *pages);
+/* As gns_ranges() for this tensor. */
+void ns_ranges_of(const struct ns_tensor *tensor, int workers, gns_emit emit, void *context);
+/* Asks the kernel for the node id of every page; a negative errno where it does not say. */
+void ns_pages_locate(const struct ns_pages *pages, int *found);
+/* Moves once what is elsewhere than wanted; returns the pages moved. */
+uint64_t ns_pages_move(const struct ns_pages *pages, int *found);
+/* Reads pages from a file (fd -1: touches them), each from a thread on its node. 0 or errno. */
+int ns_pages_fill(const struct ns_pages *pages, int fd, uint64_t file_offset);
+
+/* ---- overlay.c, room.c, place.c ---- */
+bool ns_overlay(struct ns_tensor *tensor, const struct ns_pages *pages);
+void ns_advise_huge(struct ns_tensor *tensor, const struct ns_pages *pages);
+/* Sends what a node cannot hold to the nearest that can. False: it fits nowhere. */
+bool ns_spill(struct ns_pages *pages);
 void ns_place(struct ns_tensor *tensor);
 /* Moves what another number of workers reads elsewhere; once. */
 void ns_place_again(int workers);
-int ns_fill(const struct ns_pages *pages, const struct ns_source *source);
-void ns_fix(const struct ns_pages *pages, int *found, uint64_t *moved);
-int ns_node_index(int id);
 
-/* ---- workers.c ---- */
+/* ---- last-look.c: buffers that were freed before anybody could ask where they were ---- */
+/* To be called with ns_lock held, before the buffer goes. */
+void ns_last_look(const void *handle);
+/* The sum of the last buffers of a name (0 KV, 1 compute), address 0; NULL: none, or such a buffer lives. */
+const struct ns_tensor *ns_last_look_at(size_t index);
+
+/* ---- workers.c, threads.c ---- */
 struct ns_worker {
     struct ns_worker *next;
     int index;
-    int threads;
-    pid_t tid;
-    int home; /* node id, -1 not pinned */
-    uint64_t graph; /* the last in which it was seen */
-    unsigned char cpus[512]; /* bit per CPU it was seen on at the start of a graph */
+    _Atomic int threads;
+    _Atomic pid_t tid;
+    _Atomic int home;       /* node id, -1 not pinned */
+    _Atomic uint64_t graph; /* the last in which it was seen */
+    _Atomic unsigned char cpus[512]; /* bit per CPU it was seen on at the start of a graph */
 };
 struct ns_worker *ns_workers(void);
 uint64_t ns_graph_count(void);
+/* Threads that ggml creates between begin and end on this thread are workers 1, 2, … of the team. */
+struct ns_team {
+    void *pool; /* of ggml; NULL: it lives for one graph */
+    _Atomic int threads;
+    int created;
+    struct ns_team *outer;
+    struct ns_team *next;
+};
+void ns_team_begin(struct ns_team *team);
+void ns_team_end(struct ns_team *team);
+void ns_team_set_threads(const void *pool, int threads);
+/* Index and number of workers of the thread that asks, where ggml or this graph knows it. */
+void ns_worker_position(int *index, int *count);
+void ns_worker_position_init(void *graph_compute);
 
-/* ---- report.c, gate.c ---- */
+/* ---- report.c, report-file.c, gate.c ---- */
 struct ns_totals {
     uint64_t moved_pages;
     double seconds;
-    int placed_workers; /* number of workers that the placement in force was made for; 0 assumed */
-    bool moved_for_workers;
-    bool overlay_refused;
+    _Atomic int placed_workers; /* number of workers that the placement in force was made for; 0 assumed */
+    bool was_recut;             /* ns_place_again has run */
+    uint64_t recut_pages;       /* that it moved */
     uint64_t spilled_bytes;
     uint64_t refused_bytes;
+    int huge_runs;
 };
 extern struct ns_totals ns_totals;
 void ns_report_changed(void);
 void ns_report_write(void);
 void ns_report_remove(void);
-void ns_gate_wait(void);
+void ns_report_print(FILE *out);
+/* `run --verify` looks once more before weights of this buffer, or in this range, go. */
+void ns_gate_wait_for(void *handle, uintptr_t start, uintptr_t end);
 
 #endif

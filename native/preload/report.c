@@ -1,52 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The report: what was announced, where it was put, what the kernel said right after, who reads it. Replaced
-// by rename, so that a reader never sees half of one. The format is docs/report.md's.
+// The report as JSON: what was announced, where it was put, what the kernel said right after, who reads it.
+// The format is docs/report.md's; src/runtime/preload-report.ts reads it.
 #include "preload.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
-#include "../include/numashard-env.h"
-
-static _Atomic bool changed;
-static char report_path[4096];
-static bool path_is_default;
-static pid_t owner;
-
-void ns_report_changed(void) { atomic_store(&changed, true); }
-
-static void default_path(void) {
-    char directory[4000];
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    if (runtime && *runtime) snprintf(directory, sizeof directory, "%s/numashard", runtime);
-    else snprintf(directory, sizeof directory, "/tmp/numashard-%d", (int)getuid());
-    struct stat status;
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST) return;
-    if (lstat(directory, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != getuid()) return;
-    snprintf(report_path, sizeof report_path, "%s/%d.json", directory, (int)getpid());
-    path_is_default = true;
-}
-
-static void find_path(void) {
-    if (owner == getpid()) return;
-    owner = getpid();
-    report_path[0] = 0;
-    path_is_default = false;
-    const char *asked = getenv(NUMASHARD_ENV_REPORT);
-    if (!asked || !*asked) {
-        default_path();
-        return;
-    }
-    const char *pid = strstr(asked, "%p");
-    if (pid) snprintf(report_path, sizeof report_path, "%.*s%d%s", (int)(pid - asked), asked, (int)owner, pid + 2);
-    else snprintf(report_path, sizeof report_path, "%s", asked);
-}
-
-/* ---- JSON ---- */
 static void put_text(FILE *out, const char *text) {
     fputc('"', out);
     for (; *text; text++) {
@@ -87,7 +45,7 @@ static void put_tensor(FILE *out, const struct ns_tensor *tensor) {
     put_text(out, tensor->buffer);
     fprintf(out, ",\"cut\":\"%s\",\"group\":%" PRId64 ",\"inHostMemory\":%s", cut_name(tensor->shape.cut),
             tensor->shape.group ? tensor->shape.group : 1, tensor->on_host ? "true" : "false");
-    if (tensor->on_host) fprintf(out, ",\"address\":%" PRIuPTR, tensor->address);
+    if (tensor->on_host && tensor->address) fprintf(out, ",\"address\":%" PRIuPTR, tensor->address);
     else fputs(",\"address\":null", out);
     fprintf(out, ",\"byteLength\":%" PRIu64, tensor->byte_length);
     if (tensor->kind == NS_WEIGHT)
@@ -111,6 +69,12 @@ static void put_tensors(FILE *out, const char *key, enum ns_kind kind) {
         fputs(separator, out);
         fputs("\n", out);
         put_tensor(out, tensor);
+        separator = ",";
+    }
+    for (size_t i = 0; kind == NS_OTHER && i < 2; i++) {
+        if (!ns_last_look_at(i)) continue;
+        fprintf(out, "%s\n", separator);
+        put_tensor(out, ns_last_look_at(i));
         separator = ",";
     }
     fputs("]", out);
@@ -186,14 +150,14 @@ static void put_warnings(FILE *out) {
                 ns_totals.spilled_bytes);
         separator = ",";
     }
-    if (ns_totals.overlay_refused) {
-        fprintf(out, "%s{\"code\":\"overlay-refused\",\"message\":\"%" PRIu64 " bytes stay in the page cache\"}", separator,
+    if (ns_totals.refused_bytes) {
+        fprintf(out, "%s{\"code\":\"overlay-refused\",\"message\":\"%" PRIu64 " bytes stay where llama.cpp put them\"}", separator,
                 ns_totals.refused_bytes);
         separator = ",";
     }
-    if (ns_totals.moved_for_workers)
-        fprintf(out, "%s{\"code\":\"moved-for-workers\",\"message\":\"moved once for %d workers\"}", separator,
-                ns_totals.placed_workers);
+    if (ns_totals.recut_pages)
+        fprintf(out, "%s{\"code\":\"moved-for-workers\",\"message\":\"%" PRIu64 " pages moved for %d workers\"}", separator,
+                ns_totals.recut_pages, ns_totals.placed_workers);
     fputs("]", out);
 }
 
@@ -216,13 +180,11 @@ static void put_totals(FILE *out) {
             ns_totals.seconds, ns_graph_count());
 }
 
-static void put_report(FILE *out) {
-    static const char *(*version)(void);
-    if (!version) *(void **)&version = ns_real("ggml_version", NULL);
+void ns_report_print(FILE *out) {
     fprintf(out, "{\"schema\":\"numashard/report/1\",\n\"pid\":%d,\"map\":", (int)getpid());
     put_text(out, ns_config()->map_text);
     fputs(",\"ggmlVersion\":", out);
-    if (version) put_text(out, version());
+    if (ns_ggml_version()) put_text(out, ns_ggml_version());
     else fputs("null", out);
     put_files(out);
     put_totals(out);
@@ -232,27 +194,4 @@ static void put_report(FILE *out) {
     put_tensors(out, "other", NS_OTHER);
     put_warnings(out);
     fputs("}\n", out);
-}
-
-void ns_report_write(void) {
-    if (!atomic_exchange(&changed, false)) return;
-    pthread_mutex_lock(&ns_lock);
-    find_path();
-    char temporary[4200];
-    snprintf(temporary, sizeof temporary, "%s.%d.tmp", report_path, (int)getpid());
-    int fd = report_path[0] ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (out) put_report(out);
-    bool written = out && ferror(out) == 0;
-    if (out && fclose(out) != 0) written = false;
-    if (written) written = rename(temporary, report_path) == 0;
-    if (!written) {
-        if (fd >= 0) unlink(temporary);
-        ns_complain("the report %s cannot be written (%s)", report_path, strerror(errno));
-    }
-    pthread_mutex_unlock(&ns_lock);
-}
-
-void ns_report_remove(void) {
-    if (owner == getpid() && path_is_default && report_path[0]) unlink(report_path);
 }

@@ -15,47 +15,70 @@ static void *in_object(const char *path, const char *name) {
     return found;
 }
 
-/* True when the address lies in this library: then it is the stand-in, not the real function. */
-static bool is_ours(void *address) {
-    Dl_info ours, theirs;
-    return dladdr((void *)ns_real, &ours) && dladdr(address, &theirs) && ours.dli_fbase == theirs.dli_fbase;
+bool ns_same_object(void *one, void *other) {
+    Dl_info first, second;
+    return dladdr(one, &first) && dladdr(other, &second) && first.dli_fbase == second.dli_fbase;
 }
 
-struct search {
-    const char *name;
-    void *found;
+/* What lies in this library is the stand-in, not the real function. */
+static bool is_real(void *function) { return function && !ns_same_object((void *)ns_same_object, function); }
+
+void *ns_symbol_of(void *address, const char *name) {
+    Dl_info info;
+    void *found = address && dladdr(address, &info) && info.dli_fname ? in_object(info.dli_fname, name) : NULL;
+    return is_real(found) ? found : NULL;
+}
+
+/* ---- every loaded object of ggml ---- */
+struct listing {
+    int skip;
+    char path[4096];
 };
 
-static int look_in(struct dl_phdr_info *info, size_t size, void *context) {
+static int next_ggml(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
-    struct search *search = context;
-    if (!info->dlpi_name || !strstr(info->dlpi_name, "ggml")) return 0;
-    void *found = in_object(info->dlpi_name, search->name);
-    if (!found || is_ours(found)) return 0;
-    search->found = found;
+    struct listing *listing = context;
+    if (!info->dlpi_name || !strstr(info->dlpi_name, "ggml") || listing->skip-- > 0) return 0;
+    snprintf(listing->path, sizeof listing->path, "%s", info->dlpi_name);
     return 1;
 }
 
-void *ns_real(const char *name, void *caller) {
-    Dl_info info;
-    if (caller && dladdr(caller, &info) && info.dli_fname) {
-        void *found = in_object(info.dli_fname, name);
-        if (found && !is_ours(found)) return found;
+/* dlopen() inside dl_iterate_phdr() would take the loader's locks in the wrong order: list first, then ask. */
+static void *in_ggml(const char *name) {
+    struct listing listing;
+    for (int i = 0;; i++) {
+        listing.skip = i;
+        if (!dl_iterate_phdr(next_ggml, &listing)) return NULL;
+        void *found = in_object(listing.path, name);
+        if (is_real(found)) return found;
     }
-    void *next = dlsym(RTLD_NEXT, name);
-    if (next && !is_ours(next)) return next;
-    struct search search = {name, NULL};
-    dl_iterate_phdr(look_in, &search);
-    return search.found;
 }
 
-struct range {
+bool ns_ggml_is_loaded(void) {
+    struct listing listing = {.skip = 0};
+    return dl_iterate_phdr(next_ggml, &listing) != 0;
+}
+
+static void *find_real(const char *name, void *caller) {
+    const bool of_ggml = strncmp(name, "ggml_", 5) == 0;
+    void *found = of_ggml ? ns_symbol_of(caller, name) : NULL;
+    if (!found) found = dlsym(RTLD_NEXT, name);
+    if (!is_real(found)) found = of_ggml ? in_ggml(name) : NULL;
+    Dl_info info;
+    /* We keep the pointer: its object must not be unloaded under us. */
+    if (found && dladdr(found, &info) && info.dli_fname) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    return found;
+}
+
+/* ---- who calls ---- */
+struct object {
     uintptr_t address, start, end;
+    bool is_ggml_cpu;
 };
 
-static int find_range(struct dl_phdr_info *info, size_t size, void *context) {
+static int find_object(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
-    struct range *range = context;
+    struct object *object = context;
     uintptr_t start = UINTPTR_MAX, end = 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_LOAD) continue;
@@ -63,22 +86,35 @@ static int find_range(struct dl_phdr_info *info, size_t size, void *context) {
         if (first < start) start = first;
         if (first + info->dlpi_phdr[i].p_memsz > end) end = first + info->dlpi_phdr[i].p_memsz;
     }
-    if (range->address < start || range->address >= end) return 0;
-    if (info->dlpi_name && strstr(info->dlpi_name, "ggml-cpu")) {
-        range->start = start;
-        range->end = end;
-    }
+    if (object->address < start || object->address >= end) return 0;
+    const char *name = info->dlpi_name ? info->dlpi_name : "", *slash = strrchr(name, '/');
+    object->is_ggml_cpu = strstr(slash ? slash : name, "ggml-cpu") != NULL;
+    object->start = start;
+    object->end = end;
     return 1;
 }
 
-bool ns_in_ggml_cpu(void *address) {
-    static _Atomic uintptr_t known_start, known_end;
-    uintptr_t at = (uintptr_t)address;
-    if (at >= atomic_load(&known_start) && at < atomic_load(&known_end)) return true;
-    struct range range = {at, 0, 0};
-    dl_iterate_phdr(find_range, &range);
-    if (!range.end) return false;
-    atomic_store(&known_start, range.start);
-    atomic_store(&known_end, range.end);
-    return true;
+void *ns_hook_real(struct ns_hook *hook, void *return_address, bool *is_ggml_cpu) {
+    const int room = sizeof hook->callers / sizeof *hook->callers;
+    const uintptr_t at = (uintptr_t)return_address;
+    for (int i = 0; i < room; i++) {
+        struct ns_caller *caller = &hook->callers[i];
+        uintptr_t end = atomic_load_explicit(&caller->end, memory_order_acquire);
+        if (at >= end || at < atomic_load_explicit(&caller->start, memory_order_relaxed)) continue;
+        if (is_ggml_cpu) *is_ggml_cpu = caller->is_ggml_cpu;
+        return caller->real;
+    }
+    void *real = find_real(hook->name, return_address);
+    struct object object = {.address = at};
+    bool known = dl_iterate_phdr(find_object, &object) != 0;
+    if (is_ggml_cpu) *is_ggml_cpu = object.is_ggml_cpu;
+    int slot = real && known && atomic_load(&hook->count) < room ? atomic_fetch_add(&hook->count, 1) : room;
+    if (slot < room) {
+        struct ns_caller *caller = &hook->callers[slot];
+        caller->real = real;
+        caller->is_ggml_cpu = object.is_ggml_cpu;
+        atomic_store_explicit(&caller->start, object.start, memory_order_relaxed);
+        atomic_store_explicit(&caller->end, object.end, memory_order_release);
+    }
+    return real;
 }

@@ -3,31 +3,41 @@
 // that ggml cuts by fixed rows, and where a worker goes to the node that holds its rows.
 #include "preload.h"
 
-#include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static _Atomic uint64_t graph_count;
-static _Atomic int graphs_running;
+static _Atomic int graphs_running; /* under our eyes; 0 where nothing was asked for */
 static struct ns_worker *_Atomic workers;
 
-static _Thread_local struct {
+NS_THREAD_LOCAL struct {
     uint64_t graph; /* the last graph in which this thread was looked at */
     struct ns_worker *worker;
     int pinned; /* node id + 1 */
 } self;
 
-static int (*thread_number)(void);
-static int (*thread_count)(void);
-
 struct ns_worker *ns_workers(void) { return atomic_load(&workers); }
 uint64_t ns_graph_count(void) { return atomic_load(&graph_count); }
 
-static struct ns_worker *new_worker(int index) {
-    struct ns_worker *worker = calloc(1, sizeof *worker);
-    if (!worker) return NULL;
+/* ggml's own threads live for one graph: the record of one that is gone goes to the next of its index. */
+static struct ns_worker *take_over(int index, pid_t tid) {
+    for (struct ns_worker *worker = ns_workers(); worker; worker = worker->next) {
+        pid_t before = worker->index == index ? worker->tid : 0;
+        if (before && (before == tid || syscall(SYS_tgkill, getpid(), before, 0) != 0) &&
+            atomic_compare_exchange_strong(&worker->tid, &before, tid))
+            return worker;
+    }
+    return NULL;
+}
+
+static struct ns_worker *worker_record(int index) {
+    const pid_t tid = (pid_t)syscall(SYS_gettid);
+    struct ns_worker *worker = take_over(index, tid);
+    if (!worker) worker = calloc(1, sizeof *worker);
+    if (!worker || worker->tid) return worker;
     worker->index = index;
-    worker->tid = (pid_t)syscall(SYS_gettid);
+    worker->tid = tid;
     worker->home = -1;
     worker->next = atomic_load(&workers);
     while (!atomic_compare_exchange_weak(&workers, &worker->next, worker)) {}
@@ -46,30 +56,36 @@ static void pin(int index, int count) {
 
 /* Once per thread and graph. */
 static void enter_graph(uint64_t graph) {
+    const int saved = errno;
+    int index, count;
     self.graph = graph;
-    int index = thread_number ? thread_number() : 0;
-    int count = thread_count ? thread_count() : 1;
+    ns_worker_position(&index, &count);
     if (ns_config()->rows) pin(index, count);
-    if (!self.worker || self.worker->index != index) self.worker = new_worker(index);
-    if (!self.worker) return;
-    self.worker->home = self.pinned - 1;
-    self.worker->threads = count;
-    self.worker->graph = graph;
-    int cpu = sched_getcpu();
-    if (cpu >= 0 && cpu < (int)(8 * sizeof self.worker->cpus)) self.worker->cpus[cpu / 8] |= (unsigned char)(1 << cpu % 8);
+    if (!self.worker || self.worker->index != index) self.worker = worker_record(index);
+    if (self.worker) {
+        const int cpu = sched_getcpu(), cpus = (int)(8 * sizeof self.worker->cpus);
+        if (self.worker->home != self.pinned - 1) memset((void *)self.worker->cpus, 0, sizeof self.worker->cpus);
+        self.worker->home = self.pinned - 1;
+        self.worker->threads = count;
+        self.worker->graph = graph;
+        if (cpu >= 0 && cpu < cpus) self.worker->cpus[cpu / 8] |= (unsigned char)(1 << cpu % 8);
+    }
+    errno = saved;
 }
 
-/* libllama asks the same question to choose how it reads the file; only ggml-cpu's workers are pinned. */
+/* Every worker asks for every operation, so the usual way is short. libllama asks the same to choose how it reads
+ * the file; only ggml-cpu's workers are pinned. */
 NS_EXPORT bool ggml_is_numa(void) {
-    static bool (*real)(void);
-    const struct ns_config *config = ns_config();
-    if (config->active && atomic_load_explicit(&graphs_running, memory_order_relaxed) > 0) {
-        uint64_t graph = atomic_load_explicit(&graph_count, memory_order_relaxed);
-        if (self.graph != graph && ns_in_ggml_cpu(__builtin_return_address(0))) enter_graph(graph);
-    }
-    if (config->rows) return true;
-    if (!real) *(void **)&real = ns_real("ggml_is_numa", __builtin_return_address(0));
-    return real && real();
+    static struct ns_hook hook = {.name = "ggml_is_numa"};
+    static _Atomic bool always;
+    bool (*real)(void), is_ggml_cpu;
+    const bool looked_at = !atomic_load_explicit(&graphs_running, memory_order_relaxed) ||
+                           self.graph == atomic_load_explicit(&graph_count, memory_order_relaxed);
+    if (looked_at && atomic_load_explicit(&always, memory_order_relaxed)) return true;
+    *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
+    if (!looked_at && is_ggml_cpu) enter_graph(ns_graph_count());
+    atomic_store_explicit(&always, ns_config()->rows, memory_order_relaxed);
+    return always || (real && real());
 }
 
 /* The head of struct ggml_cplan (ggml-cpu.h). */
@@ -77,44 +93,51 @@ struct ns_cplan {
     size_t work_size;
     uint8_t *work_data;
     int n_threads;
+    void *threadpool;
 };
 
-static void before_graph(int count, void *caller) {
-    if (!thread_number) {
-        *(void **)&thread_number = ns_real("omp_get_thread_num", caller);
-        *(void **)&thread_count = ns_real("omp_get_num_threads", caller);
-    }
-    if (ns_config()->rows && ns_config()->share_sum == 0 && count != ns_totals.placed_workers) {
+static void before_graph(const struct ns_cplan *plan, void *graph_compute) {
+    ns_worker_position_init(graph_compute);
+    ns_team_set_threads(plan->threadpool, plan->n_threads);
+    if (ns_config()->rows && ns_config()->share_sum == 0 && plan->n_threads != ns_totals.placed_workers) {
         pthread_mutex_lock(&ns_lock);
-        ns_place_again(count);
+        ns_place_again(plan->n_threads);
         pthread_mutex_unlock(&ns_lock);
     }
     ns_report_write();
 }
 
 NS_EXPORT int ggml_graph_compute(void *graph, struct ns_cplan *plan) {
-    static int (*real)(void *, struct ns_cplan *);
-    void *caller = __builtin_return_address(0);
-    if (!real) *(void **)&real = ns_real("ggml_graph_compute", caller);
-    if (!real) return -1; /* GGML_STATUS_FAILED; cannot happen: whoever calls it has it loaded */
-    if (!ns_config()->active) return real(graph, plan);
-    before_graph(plan->n_threads, caller);
+    static struct ns_hook hook = {.name = "ggml_graph_compute"};
+    int (*real)(void *, struct ns_cplan *), saved = errno;
+    *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), NULL);
+    if (!real) return -1; /* GGML_STATUS_FAILED */
+    if (!ns_config()->active || !plan) return real(graph, plan);
+    struct ns_team team = {.threads = plan->n_threads};
     cpu_set_t mine;
-    bool known = sched_getaffinity(0, sizeof mine, &mine) == 0;
+    const bool known = sched_getaffinity(0, sizeof mine, &mine) == 0;
+    before_graph(plan, (void *)real);
     atomic_fetch_add(&graph_count, 1);
     atomic_fetch_add(&graphs_running, 1);
-    int status = real(graph, plan);
+    ns_team_begin(&team);
+    errno = saved;
+    const int status = real(graph, plan);
+    saved = errno;
+    ns_team_end(&team);
     atomic_fetch_sub(&graphs_running, 1);
     /* The caller is the program's own thread: it must not stay pinned, nor what it starts. */
     if (self.pinned && known && sched_setaffinity(0, sizeof mine, &mine) == 0) self.pinned = 0;
     ns_report_write();
+    errno = saved;
     return status;
 }
 
 /* ggml pins by its own rule, and after every graph sets a mask of size 0; under a rows map both are ours. */
 NS_EXPORT int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set) {
-    static int (*real)(pthread_t, size_t, const cpu_set_t *);
-    if (ns_config()->rows && ns_in_ggml_cpu(__builtin_return_address(0))) return 0;
-    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pthread_setaffinity_np");
-    return real ? real(thread, size, set) : 38; /* ENOSYS */
+    static struct ns_hook hook = {.name = "pthread_setaffinity_np"};
+    int (*real)(pthread_t, size_t, const cpu_set_t *);
+    bool is_ggml_cpu;
+    *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
+    if (is_ggml_cpu && ns_config()->rows) return 0;
+    return real ? real(thread, size, set) : ENOSYS;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every environment name that numashard reads or sets; native/include/numashard-env.h holds the same list. And
-// where reports lie: native/preload/report.c, default_path() and find_path().
+// where reports lie: native/preload/report-file.c, default_path() and find_path().
 
 export const environmentNames = {
   map: 'GGML_NUMA_SHARD_MAP',

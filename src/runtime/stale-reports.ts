@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reports that a killed process could not take with it (native/preload/report.c removes them at exit).
+// Reports that a killed process could not take with it (native/preload/report-file.c removes them at exit).
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

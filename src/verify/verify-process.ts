@@ -58,7 +58,7 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     tensors,
     other: [
       ...buffers.map((buffer, index) => verifyBuffer(buffer, pages[weights.length + index] ?? nowhere)),
-      ...elsewhere.map(outsideHostMemory),
+      ...elsewhere.map(asReported),
     ],
     ...addUp(tensors),
     localShareBound: isObserve(report.map) ? 1 : localShareBound(placements, topology.pageSize),
@@ -84,10 +84,11 @@ function sortOut({
   return {
     weights: inHost.filter(isOurs),
     buffers: [
-      ...other.filter(({ inHostMemory }) => inHostMemory),
+      ...other.filter(({ inHostMemory, address }) => inHostMemory && address !== null),
       ...inHost.filter((tensor) => !isOurs(tensor)),
     ],
-    elsewhere: [...tensors, ...other].filter(({ inHostMemory }) => !inHostMemory),
+    // Buffers that were freed before we came have no address any more, and say where they were.
+    elsewhere: [...tensors, ...other].filter(({ inHostMemory, address }) => !inHostMemory || address === null),
   };
 }
 
@@ -169,7 +170,7 @@ function verifyBuffer(tensor: ReportedTensor, pages: PageRuns): VerifiedBuffer {
   return { name, buffer, address, byteLength, inHostMemory, nodes };
 }
 
-/** Weights and buffers on other devices: not ours, but not left out of the list. */
-function outsideHostMemory({ name, buffer, byteLength }: ReportedTensor): VerifiedBuffer {
-  return { name, buffer, address: null, byteLength, inHostMemory: false, nodes: {} };
+/** Not ours to ask about, on other devices or freed; but not left out of the list. */
+function asReported({ name, buffer, byteLength, inHostMemory, nodes }: ReportedTensor): VerifiedBuffer {
+  return { name, buffer, address: null, byteLength, inHostMemory, nodes };
 }

@@ -15,7 +15,7 @@ it('the names are those of numashard-env.h', () => {
 });
 
 describe('the default place of reports', () => {
-  const source = readFileSync(new URL('preload/report.c', native), 'utf8');
+  const source = readFileSync(new URL('preload/report-file.c', native), 'utf8');
   /** The format strings of default_path(), filled in as snprintf would. */
   const formats = [...source.matchAll(/snprintf\((?:directory|report_path), sizeof \w+, "([^"]+)"/g)].map(
     ([, format = '']) => format,
@@ -24,7 +24,7 @@ describe('the default place of reports', () => {
     (format ?? 'no format').replaceAll(/%[sd]/g, () => `${values.shift()}`);
 
   it.each([{ XDG_RUNTIME_DIR: '/run/user/7' }, { XDG_RUNTIME_DIR: '' }, {}])(
-    'is that of report.c: %o',
+    'is that of report-file.c: %o',
     (env) => {
       const [runtime, home, file] = formats;
       const expected = env.XDG_RUNTIME_DIR ? fill(runtime, env.XDG_RUNTIME_DIR) : fill(home, 7);

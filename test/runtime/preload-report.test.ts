@@ -73,7 +73,7 @@ describe('a malformed report', () => {
     [['tensors', 0, 'shape'], undefined, 'tensors[0].shape is missing'],
     [['tensors', 0, 'nodes'], { 0: 'all' }, 'tensors[0].nodes.0 is "all"'],
     [['tensors', 0, 'inHostMemory'], 1, 'tensors[0].inHostMemory is 1'],
-    [['other', 0, 'address'], null, 'other[0].address is null, wanted an address'],
+    [['tensors', 0, 'address'], null, 'tensors[0].address is null, wanted an address'],
     [['placedBytes'], 0.5, 'placedBytes is 0.5'],
     [['misplacedBytes'], undefined, 'misplacedBytes is missing'],
     [['seconds'], 'long', 'seconds is "long"'],
