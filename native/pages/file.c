@@ -48,10 +48,9 @@ uint64_t pages_in_file(const struct file *file, const struct request *request, u
 int where_cached(const struct file *file, uint64_t first, size_t count, int *nodes) {
     static unsigned char resident[PAGES_CHUNK];
     unsigned char *start = file->map + first;
-    volatile unsigned char sum = 0;
     if (mincore(start, count * page_bytes(), resident) != 0) return -1;
     for (size_t i = 0; i < count; i++)
-        if (resident[i] & 1) sum += start[i * page_bytes()];
+        if (resident[i] & 1) (void)*(volatile unsigned char *)(start + i * page_bytes());
     if (pages_query(0, (uint64_t)(uintptr_t)start, count, nodes) != 0) return -1;
     for (size_t i = 0; i < count; i++)
         if (!(resident[i] & 1)) nodes[i] = PAGES_ABSENT;
@@ -66,8 +65,6 @@ static int query_request(const struct file *file, const struct request *request)
         const size_t count = left < PAGES_CHUNK ? (size_t)left : PAGES_CHUNK;
         if (where_cached(file, at, count, nodes) != 0) return errno;
         runs_add(&runs, nodes, count);
-        /* What we touched must not stay in our table: memory that is reclaimed meanwhile would be read in again. */
-        madvise(file->map + at, count * page_bytes(), MADV_DONTNEED);
         at += count * page_bytes();
         left -= count;
     }

@@ -78,12 +78,12 @@ static void move_to(const struct file *file, uint64_t first, int *nodes, size_t 
 /* Clean pages that nobody maps can go; our own mapping of them goes first. */
 static void drop_wrong(const struct file *file, uint64_t first, const int *nodes, size_t count, int node,
                        struct counts *counts) {
+    madvise(file->map + first, count * page_bytes(), MADV_DONTNEED);
     for (size_t at = 0; at < count;) {
         size_t end = at + 1;
         bool wrong = nodes[at] >= 0 && nodes[at] != node;
         while (wrong && end < count && nodes[end] >= 0 && nodes[end] != node) end++;
         if (wrong) {
-            madvise(file->map + first + at * page_bytes(), (end - at) * page_bytes(), MADV_DONTNEED);
             posix_fadvise(file->fd, (off_t)(first + at * page_bytes()), (off_t)((end - at) * page_bytes()),
                           POSIX_FADV_DONTNEED);
             counts->dropped += end - at;

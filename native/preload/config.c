@@ -15,6 +15,7 @@
 static struct ns_config config = {.map_text = ""};
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 static atomic_flag complained = ATOMIC_FLAG_INIT;
+_Atomic bool ns_rows;
 
 void ns_complain(const char *format, ...) {
     const char *level = getenv(NUMASHARD_ENV_LOG);
@@ -116,6 +117,7 @@ static void read_config(void) {
         ns_complain("this kernel or container refuses NUMA policy calls: pages are placed by first touch, unchecked");
     config.rows = !config.observe && gns_map_rows_nodes(&config.map, &ids) > 0;
     config.active = true;
+    ns_rows = config.rows;
 }
 
 const struct ns_config *ns_config(void) {

@@ -62,9 +62,9 @@ static pid_t first_process;
 __attribute__((constructor)) static void at_start(void) { first_process = getpid(); }
 
 __attribute__((destructor)) static void at_exit(void) {
-    /* Not for a child of fork() that exits, nor where exit() was called in the middle of placing. */
-    if (!ns_graph_count() || getpid() != first_process || pthread_mutex_trylock(&ns_lock) != 0) return;
+    /* Where exit() is called in the middle of placing, the lock is never given back. */
+    if (pthread_mutex_trylock(&ns_lock) != 0) return;
     pthread_mutex_unlock(&ns_lock);
-    wait_at_gate();
+    if (ns_graph_count() && getpid() == first_process) wait_at_gate(); /* not again for every child of fork() */
     ns_report_remove();
 }

@@ -167,7 +167,7 @@ NS_EXPORT int munmap(void *address, size_t length) {
  * source page by page in one thread. We take the answer true for the cut, not for this. */
 NS_EXPORT int posix_madvise(void *address, size_t length, int advice) {
     const int saved = errno;
-    if (advice == POSIX_MADV_RANDOM && ns_ggml_is_loaded() && ns_config()->rows) return 0;
+    if (advice == POSIX_MADV_RANDOM && ns_rows) return 0;
     if (advice == POSIX_MADV_DONTNEED) return 0; /* as in glibc: the POSIX meaning must not lose data */
     const int error = syscall(SYS_madvise, address, length, advice) == 0 ? 0 : errno;
     errno = saved;

@@ -22,10 +22,15 @@ static void keep_from_balancing(const struct ns_pages *pages) {
 static bool touch(struct ns_tensor *tensor, const struct ns_pages *pages) {
     struct ns_vma vma;
     const uintptr_t end = pages->first + pages->count * ns_machine()->page_size;
+    int error = 0;
     if (!ns_machine()->can_populate && !(ns_vma_at(pages->first, &vma) && vma.permissions[1] == 'w' && end <= vma.end))
-        return false;
-    ns_advise_huge(tensor, pages);
-    return ns_pages_fill(pages, -1, 0) == 0;
+        error = EFAULT;
+    if (!error) ns_advise_huge(tensor, pages);
+    if (!error) error = ns_pages_fill(pages, -1, 0);
+    if (!error) return true;
+    ns_totals.refused_bytes += tensor->byte_length;
+    ns_complain("%s stays where llama.cpp put it: %s", tensor->name, strerror(error));
+    return false;
 }
 
 /* ---- what the kernel says ---- */

@@ -31,6 +31,7 @@ struct ns_config {
 };
 /* Read once, when ggml first shows itself. */
 const struct ns_config *ns_config(void);
+extern _Atomic bool ns_rows; /* config.rows, false until it is read: what a process without ggml looks at */
 /* The one line this process may print, and only when something was asked for and not done. */
 void ns_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -73,9 +74,10 @@ struct ns_hook {
 };
 /* The real function for the caller at this return address; NULL cannot happen where the caller linked it. */
 void *ns_hook_real(struct ns_hook *hook, void *return_address, bool *is_ggml_cpu);
+/* The next one after ours: for functions of libc, of which there is one. */
+void *ns_next(const char *name);
 /* What the name means to the object that holds `address`, its dependencies included. */
 void *ns_symbol_of(void *address, const char *name);
-bool ns_ggml_is_loaded(void);
 bool ns_same_object(void *one, void *other);
 
 /* ---- ggml.c: what we ask ggml-base ---- */
@@ -232,8 +234,8 @@ struct ns_team {
 void ns_team_begin(struct ns_team *team);
 void ns_team_end(struct ns_team *team);
 void ns_team_set_threads(const void *pool, int threads);
-/* Index and number of workers of the thread that asks, where ggml or this graph knows it. */
-void ns_worker_position(int *index, int *count);
+/* Index of the worker that asks, and the number of workers; false where nobody knows. */
+bool ns_worker_position(int *index, int *count);
 void ns_worker_position_init(void *graph_compute);
 
 /* ---- report.c, report-file.c, gate.c ---- */

@@ -54,17 +54,17 @@ static void *in_ggml(const char *name) {
     }
 }
 
-bool ns_ggml_is_loaded(void) {
-    struct listing listing = {.skip = 0};
-    return dl_iterate_phdr(next_ggml, &listing) != 0;
+void *ns_next(const char *name) {
+    void *found = dlsym(RTLD_NEXT, name);
+    return is_real(found) ? found : NULL;
 }
 
 static void *find_real(const char *name, void *caller) {
     const bool of_ggml = strncmp(name, "ggml_", 5) == 0;
     void *found = of_ggml ? ns_symbol_of(caller, name) : NULL;
-    if (!found) found = dlsym(RTLD_NEXT, name);
-    if (!is_real(found)) found = of_ggml ? in_ggml(name) : NULL;
     Dl_info info;
+    if (!found) found = ns_next(name);
+    if (!found && of_ggml) found = in_ggml(name);
     /* We keep the pointer: its object must not be unloaded under us. */
     if (found && dladdr(found, &info) && info.dli_fname) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     return found;

@@ -40,21 +40,25 @@ void ns_team_end(struct ns_team *team) { creating = team->outer; }
 void ns_team_set_threads(const void *pool, int threads) {
     pthread_mutex_lock(&pools_lock);
     for (struct ns_team *team = pools; team && pool; team = team->next)
-        if (team->pool == pool) atomic_store(&team->threads, threads);
+        if (team->pool == pool) atomic_store(&team->threads, threads <= team->created ? threads : team->created + 1);
     pthread_mutex_unlock(&pools_lock);
 }
 
-void ns_worker_position(int *index, int *count) {
+bool ns_worker_position(int *index, int *count) {
     int (*of_thread)(void) = atomic_load(&omp_index), (*of_team)(void) = atomic_load(&omp_count);
-    *index = 0;
-    *count = creating ? atomic_load(&creating->threads) : 1;
     if (member) {
         *index = member_index;
         *count = atomic_load(&member->threads);
     } else if (of_thread && of_team && of_team() > 1) {
         *index = of_thread();
         *count = of_team();
+    } else if (creating) {
+        *index = 0;
+        *count = atomic_load(&creating->threads);
+    } else {
+        return false; /* another interposer hides from us who creates threads: better not pinned than all as worker 0 */
     }
+    return true;
 }
 
 struct start {
@@ -72,16 +76,22 @@ static void *start_member(void *context) {
     return start.routine(start.argument);
 }
 
-NS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument) {
+typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+static create *real_create;
+/* Before anybody may hold a lock that the loader's waits for. */
+__attribute__((constructor)) static void find_create(void) { *(void **)&real_create = ns_next("pthread_create"); }
+
+NS_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *),
+                             void *argument) {
     static struct ns_hook hook = {.name = "pthread_create"};
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    bool is_ggml_cpu;
-    *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
-    if (!real) return ENOSYS;
-    struct start *start = creating && is_ggml_cpu ? malloc(sizeof *start) : NULL;
-    if (!start) return real(thread, attributes, routine, argument);
+    bool is_ggml_cpu = false;
+    if (!real_create) find_create();
+    if (!real_create) return ENOSYS;
+    if (creating) ns_hook_real(&hook, (void *)routine, &is_ggml_cpu);
+    struct start *start = is_ggml_cpu ? malloc(sizeof *start) : NULL;
+    if (!start) return real_create(thread, attributes, routine, argument);
     *start = (struct start){routine, argument, creating, creating->created + 1};
-    const int error = real(thread, attributes, start_member, start);
+    const int error = real_create(thread, attributes, start_member, start);
     if (error) free(start);
     else creating->created++;
     return error;

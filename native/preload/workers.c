@@ -59,7 +59,7 @@ static void enter_graph(uint64_t graph) {
     const int saved = errno;
     int index, count;
     self.graph = graph;
-    ns_worker_position(&index, &count);
+    if (!ns_worker_position(&index, &count)) return;
     if (ns_config()->rows) pin(index, count);
     if (!self.worker || self.worker->index != index) self.worker = worker_record(index);
     if (self.worker) {
@@ -77,15 +77,13 @@ static void enter_graph(uint64_t graph) {
  * the file; only ggml-cpu's workers are pinned. */
 NS_EXPORT bool ggml_is_numa(void) {
     static struct ns_hook hook = {.name = "ggml_is_numa"};
-    static _Atomic bool always;
     bool (*real)(void), is_ggml_cpu;
     const bool looked_at = !atomic_load_explicit(&graphs_running, memory_order_relaxed) ||
                            self.graph == atomic_load_explicit(&graph_count, memory_order_relaxed);
-    if (looked_at && atomic_load_explicit(&always, memory_order_relaxed)) return true;
+    if (looked_at && atomic_load_explicit(&ns_rows, memory_order_relaxed)) return true;
     *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
     if (!looked_at && is_ggml_cpu) enter_graph(ns_graph_count());
-    atomic_store_explicit(&always, ns_config()->rows, memory_order_relaxed);
-    return always || (real && real());
+    return ns_config()->rows || (real && real());
 }
 
 /* The head of struct ggml_cplan (ggml-cpu.h). */
@@ -115,7 +113,7 @@ NS_EXPORT int ggml_graph_compute(void *graph, struct ns_cplan *plan) {
     if (!ns_config()->active || !plan) return real(graph, plan);
     struct ns_team team = {.threads = plan->n_threads};
     cpu_set_t mine;
-    const bool known = sched_getaffinity(0, sizeof mine, &mine) == 0;
+    const bool known = ns_rows && sched_getaffinity(0, sizeof mine, &mine) == 0;
     before_graph(plan, (void *)real);
     atomic_fetch_add(&graph_count, 1);
     atomic_fetch_add(&graphs_running, 1);
@@ -132,12 +130,17 @@ NS_EXPORT int ggml_graph_compute(void *graph, struct ns_cplan *plan) {
     return status;
 }
 
+static int (*real_setaffinity)(pthread_t, size_t, const cpu_set_t *);
+__attribute__((constructor)) static void find_setaffinity(void) {
+    *(void **)&real_setaffinity = ns_next("pthread_setaffinity_np");
+}
+
 /* ggml pins by its own rule, and after every graph sets a mask of size 0; under a rows map both are ours. */
 NS_EXPORT int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set) {
     static struct ns_hook hook = {.name = "pthread_setaffinity_np"};
-    int (*real)(pthread_t, size_t, const cpu_set_t *);
-    bool is_ggml_cpu;
-    *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
-    if (is_ggml_cpu && ns_config()->rows) return 0;
-    return real ? real(thread, size, set) : ENOSYS;
+    bool is_ggml_cpu = false;
+    if (ns_rows) ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
+    if (is_ggml_cpu) return 0;
+    if (!real_setaffinity) find_setaffinity();
+    return real_setaffinity ? real_setaffinity(thread, size, set) : ENOSYS;
 }

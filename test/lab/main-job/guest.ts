@@ -27,6 +27,12 @@ export const oneToken = ['-p', '0', '-n', '1', '-r', '1', '--no-warmup', '-o', '
 
 export type Cache = 'cold' | 'warm';
 
+/** Every combination, in 20 minutes; without it each pair of choices is met, in a third of the time. */
+export const isThorough = process.env['NUMASHARD_LAB'] === 'thorough';
+
+/** The preload library by itself, as a user sets it up without `numashard run`. */
+export const preload = { LD_PRELOAD: '/numashard/native/build/libnumashard.so' };
+
 export async function bootWithModels(
   names: readonly DemoModelName[],
   files: readonly string[] = [],
