@@ -30,6 +30,8 @@ void ns_complain(const char *format, ...) {
     length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
     va_end(arguments);
     if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
+    for (int i = 0; i < length; i++) /* names come from model files, and this goes to terminals */
+        if ((unsigned char)line[i] < ' ' || line[i] == 127) line[i] = '?';
     line[length++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, (size_t)length); /* one write: lines of threads stay whole */
     (void)written;

@@ -60,6 +60,8 @@ export const demoModels = {
   'moe-q8_0': { ...moe, layers: 3, quantization: 'q8_0' },
   'moe-q4_0': { ...moe, quantization: 'q4_0' },
   'moe-q4_K_M': { ...moe, quantization: 'q4_K_M' },
+  /** What `lab demo` shows: small, so that it takes less than a minute. */
+  demo: { ...dense, layers: 5, quantization: 'q4_K_M' },
   /** As many layers as a 7B model, for layer maps. */
   layers32: {
     ...dense,

@@ -88,7 +88,9 @@ function sortOut({
       ...inHost.filter((tensor) => !isOurs(tensor)),
     ],
     // Buffers that were freed before we came have no address any more, and say where they were.
-    elsewhere: [...tensors, ...other].filter(({ inHostMemory, address }) => !inHostMemory || address === null),
+    elsewhere: [...tensors, ...other].filter(
+      ({ inHostMemory, address }) => !inHostMemory || address === null,
+    ),
   };
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasCompiler, sanitizerLibraries, sanitizers, sourcesIn } from './preload-workshop.js';
 
+const compiler = 'cc';
 const page = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }));
 const builds: [string, string[]][] = [
   ['as it is shipped', []],
@@ -14,7 +15,7 @@ const builds: [string, string[]][] = [
 ];
 
 describe.each(builds)('the page helper, %s', (_name, flags) => {
-  const isPossible = flags.length > 0 ? sanitizerLibraries('cc') !== null : hasCompiler('cc');
+  const isPossible = flags.length > 0 ? sanitizerLibraries(compiler) !== null : hasCompiler(compiler);
 
   describe.skipIf(!isPossible)('on this machine', () => {
     let folder: string;
@@ -25,7 +26,7 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
       program = join(folder, 'pages');
       model = join(folder, 'model');
       const warnings = ['-std=c11', '-D_GNU_SOURCE', '-g', '-O1', '-Wall', '-Wextra', '-Werror'];
-      execFileSync('cc', [...warnings, ...flags, '-o', program, ...sourcesIn('pages')]);
+      execFileSync(compiler, [...warnings, ...flags, '-o', program, ...sourcesIn('pages')]);
       writeFileSync(model, new Uint8Array(40 * page + 100).fill(7));
     }, 60_000);
     afterAll(() => rmSync(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const native = fileURLToPath(new URL('../../native/', import.meta.url));
 
-export interface Outcome {
+interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -53,7 +53,7 @@ export function labCommand(context: CommandContext): Command {
     summary: "hold llama.cpp's own placement against numashard's: here with several nodes, else emulated",
     examples: ['numashard lab demo', 'numashard lab demo --svg before-after.svg'],
   })
-    .option('--model <file>', 'a GGUF file, or demo:NAME', 'demo:dense-q4_K_M')
+    .option('--model <file>', 'a GGUF file, or demo:NAME', 'demo:demo')
     .addOption(threadsOption().default(8))
     .option('--machine <name>', 'the emulated machine', 'x86-4n')
     .option('--emulated', 'in the emulated machine even if this one has several nodes')

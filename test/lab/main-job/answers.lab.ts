@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecResult, LabMachine } from '../../../src/lab/lab-machine.js';
 import { Figures } from './figures.js';
-import { bootWithModels, type Cache, exec, execOk, prepareCache, said } from './guest.js';
+import { bootWithModels, type Cache, exec, execOk, preload, prepareCache, said } from './guest.js';
 import { flippedModel, smallTextModel } from './small-text-model.js';
 
 const quantizations = ['q8_0', 'q4_K_M'] as const;
@@ -37,25 +37,43 @@ function corpus(): string {
   return `${Array.from({ length: 400 }, (_, index) => list[(index * index + 7 * index) % list.length]).join(' ')}\n`;
 }
 
-const placed = ['numashard', 'run', '--verify', '--'];
+interface Way {
+  readonly before: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
 
-async function logits(model: string, before: readonly string[] = []): Promise<Buffer> {
+const plainly: Way = { before: [], env: {} };
+const underRun: Way = { before: ['numashard', 'run', '--verify', '--'], env: {} };
+/** As fast as a machine without Node.js; the report tells afterwards that it did something. */
+const underPreload: Way = {
+  before: [],
+  env: { ...preload, GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_REPORT: '/tmp/placed.json' },
+};
+
+async function logits(model: string, way: Way): Promise<Buffer> {
   await execOk(machine, 'rm -f /tmp/logits');
   const command = `llama-perplexity -m /models/${model}.gguf -f /tmp/corpus.txt -t ${threads} -c 32 --chunks 1`;
-  await succeed([...before, ...command.split(' '), '--save-all-logits', '/tmp/logits']);
+  await succeed([...command.split(' '), '--save-all-logits', '/tmp/logits'], way);
   return machine.readFile('/tmp/logits');
 }
 
-async function text(model: string, before: readonly string[] = []): Promise<string> {
+async function text(model: string, way: Way): Promise<string> {
   const command = `llama-completion -m /models/${model}.gguf -t ${threads} -n ${tokens} -c 128 --temp 0`;
   const plain = '-no-cnv --no-warmup --no-display-prompt --ignore-eos'.split(' ');
-  const result = await succeed([...before, ...command.split(' '), ...plain, '-p', 'the rest is noise']);
+  const result = await succeed([...command.split(' '), ...plain, '-p', 'the rest is noise'], way);
   return result.stdout.toString();
 }
 
-async function succeed(command: readonly string[]): Promise<ExecResult> {
-  const result = await exec(machine, command);
+async function succeed(command: readonly string[], { before, env }: Way): Promise<ExecResult> {
+  const result = await exec(machine, [...before, ...command], { env });
   expect(result.exitCode, said(result)).toBe(0);
+  const report = env['GGML_NUMA_SHARD_REPORT'];
+  if (report === undefined) return result;
+  const { map, placedBytes, misplacedBytes } = JSON.parse((await machine.readFile(report)).toString());
+  expect(map).toBe('*:rows');
+  // Slices of a few pages each: a page in twenty is shared.
+  expect(placedBytes - misplacedBytes).toBeGreaterThan(0.9 * placedBytes);
+  await execOk(machine, ['rm', report]);
   return result;
 }
 
@@ -65,8 +83,8 @@ describe.each(quantizations)('%s', (quantization) => {
   let plainText: string;
 
   it('has something to say by itself', async () => {
-    plainLogits = await logits(model);
-    plainText = await text(model);
+    plainLogits = await logits(model, plainly);
+    plainText = await text(model, plainly);
     expect(plainLogits.byteLength).toBeGreaterThan(15_000);
     await machine.writeFile('/tmp/said.txt', plainText.trim());
     const tokenize = `llama-tokenize -m /models/${model}.gguf -f /tmp/said.txt --ids --no-bos --log-disable`;
@@ -83,11 +101,14 @@ describe.each(quantizations)('%s', (quantization) => {
     expect(new Set(ids).size, line).toBeGreaterThanOrEqual(wanted.different);
   });
 
-  it.each<[Cache]>([['cold'], ['warm']])('says the same when placed, %s cache', async (cache) => {
+  it.each<[Cache, string, Way]>([
+    ['cold', 'run', underRun],
+    ['warm', 'the preload alone', underPreload],
+  ])('says the same when placed, %s cache, %s', async (cache, _name, way) => {
     await prepareCache(machine, model, cache);
-    const placedLogits = await logits(model, placed);
+    const placedLogits = await logits(model, way);
     await prepareCache(machine, model, cache);
-    const placedText = await text(model, placed);
+    const placedText = await text(model, way);
     const equal = { logits: placedLogits.equals(plainLogits), text: placedText === plainText };
     figures.add(`${model}, ${cache} cache: equal ${JSON.stringify(equal)}`, { model, cache, ...equal });
     expect(placedText).toBe(plainText);
@@ -95,7 +116,7 @@ describe.each(quantizations)('%s', (quantization) => {
   });
 
   it('says something else after one bit was turned over', async () => {
-    expect((await logits(`${model}-flipped`, placed)).equals(plainLogits)).toBe(false);
-    expect(await text(`${model}-flipped`, placed)).not.toBe(plainText);
+    expect((await logits(`${model}-flipped`, underPreload)).equals(plainLogits)).toBe(false);
+    expect(await text(`${model}-flipped`, underPreload)).not.toBe(plainText);
   });
 });

@@ -9,6 +9,7 @@ import {
   exec,
   execOk,
   oneToken,
+  preload,
   prepareCache,
   readModel,
   runVerified,
@@ -57,13 +58,10 @@ describe('on four nodes', () => {
     expect(result.stderr.toString()).toMatch(/^error: .*column \d+, rule 'attn:node9': .*node 9/);
   });
 
-  const preload = {
-    LD_PRELOAD: '/numashard/native/build/libnumashard.so',
-    GGML_NUMA_SHARD_REPORT: '/tmp/bare.json',
-  };
+  const bare = { ...preload, GGML_NUMA_SHARD_REPORT: '/tmp/bare.json' };
 
   it('without run, the map alone is enough', async () => {
-    const env = { ...preload, GGML_NUMA_SHARD_MAP: '*:rows' };
+    const env = { ...bare, GGML_NUMA_SHARD_MAP: '*:rows' };
     const result = await exec(machine, bench, { env });
     expect(result.exitCode, said(result)).toBe(0);
     expect(numashardLines(result)).toEqual([]);
@@ -74,7 +72,7 @@ describe('on four nodes', () => {
 
   it('without run, a map that does not parse costs one line, and the model runs', async () => {
     const result = await exec(machine, bench, {
-      env: { ...preload, GGML_NUMA_SHARD_MAP: '0-3:node1,attn;node2' },
+      env: { ...bare, GGML_NUMA_SHARD_MAP: '0-3:node1,attn;node2' },
     });
     expect(result.exitCode, said(result)).toBe(0);
     expect(result.stdout.toString()).toContain('build_commit');

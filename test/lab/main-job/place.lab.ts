@@ -4,7 +4,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';
 import { Figures, percent } from './figures.js';
-import { bootWithModels, type Cache, execOk, isThorough, oneToken, prepareCache, readModel, runVerified, said } from './guest.js';
+import {
+  bootWithModels,
+  type Cache,
+  execOk,
+  isThorough,
+  oneToken,
+  prepareCache,
+  readModel,
+  runVerified,
+  said,
+} from './guest.js';
 import { distributeOwners, judge } from './judge.js';
 
 const threads = 8;
@@ -59,7 +69,12 @@ const placings: readonly (readonly [model: (typeof models)[number], cache: Cache
   ['dense-q8_0', 'cold'],
   // Finds all pages on one node and has to move them.
   ['moe-q8_0', 'warm'],
-  ...(isThorough ? ([['dense-q8_0', 'warm'], ['moe-q8_0', 'cold']] as const) : []),
+  ...(isThorough
+    ? ([
+        ['dense-q8_0', 'warm'],
+        ['moe-q8_0', 'cold'],
+      ] as const)
+    : []),
 ];
 
 describe('after place', () => {

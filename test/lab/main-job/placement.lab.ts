@@ -19,14 +19,16 @@ import { judge, rowOwners } from './judge.js';
 
 const models = ['dense-q8_0', 'dense-q4_0', 'dense-q4_K_M', 'moe-q8_0', 'moe-q4_0', 'moe-q4_K_M'] as const;
 /** Each model meets both numbers of threads and both caches; each number of threads meets both caches. */
-const runs: readonly (readonly [model: (typeof models)[number], threads: number, cache: Cache])[] = models.flatMap(
-  (model, index) => {
+const runs: readonly (readonly [model: (typeof models)[number], threads: number, cache: Cache])[] =
+  models.flatMap((model, index) => {
     const isOdd = index % 2 === 1;
     const pair = [[model, 4, isOdd ? 'warm' : 'cold'] as const, [model, 8, isOdd ? 'cold' : 'warm'] as const];
-    const others = [[model, 4, isOdd ? 'cold' : 'warm'] as const, [model, 8, isOdd ? 'warm' : 'cold'] as const];
+    const others = [
+      [model, 4, isOdd ? 'cold' : 'warm'] as const,
+      [model, 8, isOdd ? 'warm' : 'cold'] as const,
+    ];
     return isThorough ? [...pair, ...others] : pair;
-  },
-);
+  });
 const nodes = 4;
 /** What is asked of a placement; page granularity may allow less, and then 0.15 points below that will do. */
 const wanted = { right: 0.995, belowBound: 0.0015, rows: 0.98, rotated: 0.01 };
