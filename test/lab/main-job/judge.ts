@@ -3,7 +3,7 @@
 // and works out by itself, from ggml's cuts, which node each byte belongs to. It shares no code with src/.
 import type { ModelTensor } from '../../../src/model/types.js';
 
-export interface ReportedPages {
+interface ReportedPages {
   readonly node: number;
   readonly pageCount: number;
 }
@@ -37,7 +37,7 @@ export interface ReportedTensor {
 }
 
 /** The node that a map gives a byte of a tensor, and the worker that reads it; null: no fixed worker. */
-export interface Owner {
+interface Owner {
   readonly end: number;
   readonly node: number;
   readonly worker: number | null;
