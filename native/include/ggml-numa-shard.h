@@ -1059,9 +1059,10 @@ static int gns_place(void *data, int layer, const struct gns_rule *rule, const s
     return failed ? -1 : gns_state.nodes[most].id;
 }
 
-/* What binding may take of a node: what is free, or page cache. */
+/* What binding may take of a node: what is free, or cache of files (FilePages would count shared memory too). */
 static uint64_t gns_node_room(int node, const char *root) {
-    int64_t free_bytes = gns_meminfo(node, root, "MemFree:"), cache = gns_meminfo(node, root, "FilePages:");
+    int64_t free_bytes = gns_meminfo(node, root, "MemFree:");
+    int64_t cache = gns_meminfo(node, root, "Active(file):") + gns_meminfo(node, root, "Inactive(file):");
     if (free_bytes < 0) return UINT64_MAX;
     int64_t bytes = free_bytes + (cache > 0 ? cache : 0) - GNS_RESERVE;
     return bytes > 0 ? (uint64_t)bytes : 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "pages.h"
 
@@ -26,6 +27,7 @@ int open_file(const char *path, struct file *file) {
         return PAGES_UNUSABLE;
     }
     file->byte_length = (uint64_t)status.st_size;
+    file->is_hidden = geteuid() != status.st_uid && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0;
     file->map = mmap(NULL, file->byte_length, PROT_READ, MAP_SHARED, file->fd, 0);
     if (file->map == MAP_FAILED) {
         fprintf(stderr, "%s: mmap: %s\n", path, strerror(errno));
@@ -44,11 +46,46 @@ uint64_t pages_in_file(const struct file *file, const struct request *request, u
     return request->length && end > request->start ? (end - *first + page_bytes() - 1) / page_bytes() : 0;
 }
 
+/* Whether a page is cached, -1 where the file system cannot tell. The question alone may make an absent
+ * page come in (seen on Linux 6.18): it is waited for and dropped again. */
+static int is_cached(const struct file *file, uint64_t offset) {
+    char byte;
+    struct iovec to = {&byte, 1};
+    const long got = syscall(SYS_preadv2, file->fd, &to, 1UL, offset, 0UL, RWF_NOWAIT);
+    if (got < 0 && errno != EAGAIN) return -1;
+    if (got < 0 && pread(file->fd, &byte, 1, (off_t)offset) == 1)
+        posix_fadvise(file->fd, (off_t)offset, (off_t)page_bytes(), POSIX_FADV_DONTNEED);
+    return got == 1;
+}
+
+/* An absent page costs a read, so through absent ones it goes in growing steps, and back from what it then finds:
+ * less than a step between two absent pages is taken for absent too. */
+#define PROBE_BYTES (2u << 20)
+
+static bool probe(const struct file *file, uint64_t first, size_t count, unsigned char *resident) {
+    const size_t longest = PROBE_BYTES / page_bytes();
+    memset(resident, 0, count);
+    for (size_t at = 0, step = 1, next; at < count; at = next) {
+        const int cached = is_cached(file, first + at * page_bytes());
+        if (cached < 0) return false;
+        for (size_t back = at; cached && back-- > 0 && !resident[back];) {
+            if (is_cached(file, first + back * page_bytes()) <= 0) break;
+            resident[back] = 1;
+        }
+        resident[at] = cached > 0;
+        if (cached) step = 1;
+        next = at + step < count || at + 1 == count ? at + step : count - 1;
+        if (!cached && step < longest) step *= 2;
+    }
+    return true;
+}
+
 /* move_pages(2) tells only of pages in our own page table, so those in memory, and only those, are touched. */
 int where_cached(const struct file *file, uint64_t first, size_t count, int *nodes) {
     static unsigned char resident[PAGES_CHUNK];
     unsigned char *start = file->map + first;
-    if (mincore(start, count * page_bytes(), resident) != 0) return -1;
+    const bool is_probed = file->is_hidden && probe(file, first, count, resident);
+    if (!is_probed && mincore(start, count * page_bytes(), resident) != 0) return -1;
     for (size_t i = 0; i < count; i++)
         if (resident[i] & 1) (void)*(volatile unsigned char *)(start + i * page_bytes());
     if (pages_query(0, (uint64_t)(uintptr_t)start, count, nodes) != 0) return -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Command line of the page helper; src/verify/page-helper.ts is its only caller.
+// Command line of the page helper; src/runtime/page-helper.ts is its only caller.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -55,12 +55,17 @@ struct file {
     int fd;
     uint64_t byte_length;
     unsigned char *map;
+    bool is_hidden; /* mincore(2) calls every page resident: the file is another's, and not ours to write */
 };
 int open_file(const char *path, struct file *file);
 /* Pages of a request that the file has; `first` is the offset of the first. */
 uint64_t pages_in_file(const struct file *file, const struct request *request, uint64_t *first);
 /* Where at most PAGES_CHUNK cached pages are. -1 with errno. */
 int where_cached(const struct file *file, uint64_t first, size_t count, int *nodes);
+
+/* ---- room.c ---- */
+/* Bytes that a node can take without anything but clean cache giving way; UINT64_MAX where it does not say. */
+uint64_t room_on(int node);
 
 int command_file_query(const char *path);
 int command_file_place(const char *path);

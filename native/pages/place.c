@@ -18,12 +18,12 @@ struct counts {
 
 /* Without the right to set a policy (containers), a reader on the node's own CPUs does it by first touch.
  * 0, or errno where there is no such node. */
-static int become_local(int node) {
+static int become_local(int node, int policy) {
     struct ns_mask mask = {{0}};
     char path[96], list[8192];
     cpu_set_t cpus;
     ns_mask_set(&mask, node);
-    if (ns_set_mempolicy(NS_MPOL_BIND, &mask) == 0) return 0;
+    if (ns_set_mempolicy(policy, &mask) == 0) return 0;
     if (errno != EPERM && errno != ENOSYS) return errno;
     CPU_ZERO(&cpus);
     snprintf(path, sizeof path, "/sys/devices/system/node/node%d/cpulist", node);
@@ -54,40 +54,39 @@ static int read_in(const struct file *file, uint64_t first, size_t count) {
     return 0;
 }
 
-static void move_to(const struct file *file, uint64_t first, int *nodes, size_t count, int node, struct counts *counts) {
+/* Where one page fails, move_pages(2) leaves the answers for the rest unwritten: only a second look counts. */
+static int move_to(const struct file *file, uint64_t first, int *nodes, size_t count, int node, struct counts *counts) {
+    static int before[PAGES_CHUNK];
     void *addresses[PAGES_BATCH];
-    int targets[PAGES_BATCH], status[PAGES_BATCH];
-    size_t index[PAGES_BATCH];
+    int targets[PAGES_BATCH], status[PAGES_BATCH] = {0};
+    bool tried = false;
     for (size_t at = 0; at < count;) {
         size_t batch = 0;
         for (; at < count && batch < PAGES_BATCH; at++) {
             if (nodes[at] < 0 || nodes[at] == node) continue;
-            index[batch] = at;
             targets[batch] = node;
             addresses[batch++] = file->map + first + at * page_bytes();
         }
-        if (!batch || ns_move_pages(batch, addresses, targets, status) < 0) continue;
-        for (size_t i = 0; i < batch; i++) {
-            if (status[i] != node) continue;
-            nodes[index[i]] = node;
-            counts->moved++;
-        }
+        if (batch) ns_move_pages(batch, addresses, targets, status);
+        tried = tried || batch;
     }
+    if (!tried) return 0;
+    memcpy(before, nodes, count * sizeof *before);
+    if (pages_query(0, (uint64_t)(uintptr_t)(file->map + first), count, nodes) != 0) return -1;
+    for (size_t i = 0; i < count; i++) counts->moved += before[i] >= 0 && before[i] != node && nodes[i] == node;
+    return 0;
 }
 
 /* Clean pages that nobody maps can go; our own mapping of them goes first. */
-static void drop_wrong(const struct file *file, uint64_t first, const int *nodes, size_t count, int node,
-                       struct counts *counts) {
+static void drop_wrong(const struct file *file, uint64_t first, const int *nodes, size_t count, int node) {
     madvise(file->map + first, count * page_bytes(), MADV_DONTNEED);
     for (size_t at = 0; at < count;) {
         size_t end = at + 1;
         bool wrong = nodes[at] >= 0 && nodes[at] != node;
         while (wrong && end < count && nodes[end] >= 0 && nodes[end] != node) end++;
-        if (wrong) {
+        if (wrong)
             posix_fadvise(file->fd, (off_t)(first + at * page_bytes()), (off_t)((end - at) * page_bytes()),
                           POSIX_FADV_DONTNEED);
-            counts->dropped += end - at;
-        }
         at = end;
     }
 }
@@ -98,24 +97,33 @@ static uint64_t elsewhere(const int *nodes, size_t count, int node) {
     return wrong;
 }
 
-/* Rounds of reading and moving, and between them of dropping what did not follow, to be read singly. 0 or errno. */
+/* Rounds of reading and moving, and between them of dropping what did not follow, to be read singly. 0 or errno.
+ * A node without room is only preferred, and what it does not take is left elsewhere. */
 #define ROUNDS 3
 
 static int place_chunk(const struct file *file, uint64_t first, size_t count, int node, struct counts *counts) {
-    static int nodes[PAGES_CHUNK];
+    static int nodes[PAGES_CHUNK], before[PAGES_CHUNK];
+    const bool fits = room_on(node) >= count * page_bytes();
+    const int rounds = fits ? ROUNDS : 0;
     uint64_t wrong = 0;
-    for (int round = 0; round <= ROUNDS; round++) {
+    int error = become_local(node, fits ? NS_MPOL_BIND : NS_MPOL_PREFERRED);
+    if (error) return error;
+    for (int round = 0; round <= rounds; round++) {
         if (where_cached(file, first, count, nodes) != 0) return errno;
         uint64_t absent = 0;
-        for (size_t i = 0; i < count; i++) absent += nodes[i] == PAGES_ABSENT;
-        int error = absent ? read_in(file, first, count) : 0;
+        for (size_t i = 0; i < count; i++) {
+            absent += nodes[i] == PAGES_ABSENT;
+            counts->dropped += round && nodes[i] == PAGES_ABSENT && before[i] >= 0 && before[i] != node;
+        }
+        error = absent ? read_in(file, first, count) : 0;
         if (error) return error;
         if (absent && where_cached(file, first, count, nodes) != 0) return errno;
         counts->read += absent;
-        move_to(file, first, nodes, count, node, counts);
+        if (move_to(file, first, nodes, count, node, counts) != 0) return errno;
         wrong = elsewhere(nodes, count, node);
         if (wrong == 0) return 0;
-        if (round < ROUNDS) drop_wrong(file, first, nodes, count, node, counts);
+        memcpy(before, nodes, sizeof before);
+        if (round < rounds) drop_wrong(file, first, nodes, count, node);
     }
     counts->misplaced += wrong;
     return 0;
@@ -124,7 +132,7 @@ static int place_chunk(const struct file *file, uint64_t first, size_t count, in
 /* The answer is the number of pages that were placed: fewer than asked where the file ends before. */
 static int place_request(const struct file *file, const struct request *request, struct counts *counts) {
     uint64_t at, pages = pages_in_file(file, request, &at);
-    int error = pages ? become_local(request->node) : 0;
+    int error = 0;
     for (uint64_t left = pages; left > 0 && !error;) {
         const size_t count = left < PAGES_CHUNK ? (size_t)left : PAGES_CHUNK;
         error = place_chunk(file, at, count, request->node, counts);

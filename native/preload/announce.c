@@ -98,6 +98,7 @@ static void describe(struct ns_tensor *tensor, bool tied) {
     tensor->shape.cut = gns_default_cut(tensor->name, tensor->role, ne[1], matrices, tensor->repacked);
     tensor->byte_length = tensor->shape.row_bytes * (uint64_t)ne[1] * (uint64_t)matrices;
     tensor->rule = gns_map_find(&ns_config()->map, tensor->name, tensor->layer, tensor->role);
+    tensor->ours = tensor->rule || gns_is_language_weight(tensor->name);
 }
 
 /* AMX rows are longer than those of the file. */
@@ -136,9 +137,7 @@ static void weight(const struct ns_ggml *ggml, const struct ns_tensor_view *view
     if (old && old->overlaid && old->byte_length == tensor.byte_length && mapping) return;
     if (old) ns_tally_forget(address & ~(ns_machine()->page_size - 1), address + tensor.byte_length);
     struct ns_tensor *kept = ns_registry_add(&tensor);
-    /* Image encoders and adapters are reached by name alone; without a rule they are not ours to move. */
-    bool ours = tensor.rule || gns_is_language_weight(name);
-    if (kept && host && ours && !ns_config()->observe) ns_place(kept);
+    if (kept && host && kept->ours && !ns_config()->observe) ns_place(kept);
 }
 
 static void announce(const struct ns_ggml *ggml, const struct ns_tensor_view *tensor, uintptr_t address) {

@@ -48,7 +48,7 @@ static bool may_have_share(int node) {
     return named && known && known->cpu_count && known->has_memory;
 }
 
-/* "0:16,1:16" → shares; false when it is not of that form or names a node that cannot run workers. */
+/* "0:16,1:16" → shares; false when it is not of that form or names a node twice or one that cannot run workers. */
 static bool read_shares(const char *text) {
     size_t room = 1;
     for (const char *at = text; *at; at++) room += *at == ',';
@@ -61,6 +61,7 @@ static bool read_shares(const char *text) {
         const long weight = *colon == ':' ? strtol(colon + 1, &end, 10) : 0;
         good = weight >= 1 && weight <= NS_MAX_WEIGHT && (*end == ',' || *end == 0) && node >= 0 &&
                node < NS_MAX_NODES && may_have_share((int)node);
+        for (int i = 0; i < count && good; i++) good = nodes[i] != (int)node;
         if (!good) break;
         nodes[count] = (int)node;
         weights[count++] = (int)weight;

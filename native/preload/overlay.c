@@ -13,6 +13,9 @@
 #define NS_HUGE_SLICE (4 * NS_HUGE_BYTES)
 /* Advice splits mappings, and 65,530 of them are all a process has (vm.max_map_count). */
 #define NS_MAX_HUGE_RUNS 8000
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
+#endif
 /* What llama.cpp needs beside its weights before a cgroup counts as full. */
 #define NS_CGROUP_RESERVE (64u << 20)
 
@@ -41,14 +44,23 @@ static void undo(char *start, size_t length, int fd, uint64_t file_offset) {
         mprotect(start, length, PROT_NONE);
 }
 
+/* A refused mmap(2) may have unmapped what was there (Linux 6.1 with strict overcommit), or not: then it stays. */
+static void fill_hole(char *start, size_t length, int fd, uint64_t file_offset) {
+    void *at = (void *)syscall(SYS_mmap, start, length, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, file_offset);
+    if (at != MAP_FAILED && at != start) syscall(SYS_munmap, at, length); /* kernels that do not know the flag */
+}
+
 static int cover(struct ns_tensor *tensor, const struct ns_pages *pages, int fd, uint64_t file_offset) {
     char *start = (char *)pages->first; // NOLINT: see above
     const size_t length = pages->count * ns_machine()->page_size;
     const uint64_t room = ns_cgroup_room();
     if (room < NS_CGROUP_RESERVE || room - NS_CGROUP_RESERVE < length) return ENOMEM;
     if ((void *)syscall(SYS_mmap, start, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0L) ==
-        MAP_FAILED)
-        return errno;
+        MAP_FAILED) {
+        const int refused = errno;
+        fill_hole(start, length, fd, file_offset);
+        return refused;
+    }
     madvise(start, length, MADV_DONTDUMP);
     ns_advise_huge(tensor, pages);
     int error = ns_pages_fill(pages, fd, file_offset);

@@ -92,7 +92,7 @@ void ns_pages_locate(const struct ns_pages *pages, int *found) {
 uint64_t ns_pages_move(const struct ns_pages *pages, int *found) {
     const struct ns_node *nodes = ns_machine()->nodes;
     void *addresses[NS_BATCH];
-    int targets[NS_BATCH], status[NS_BATCH];
+    int targets[NS_BATCH], status[NS_BATCH] = {0};
     size_t index[NS_BATCH];
     uint64_t moved = 0;
     for (size_t at = 0; at < pages->count;) {
@@ -103,10 +103,12 @@ uint64_t ns_pages_move(const struct ns_pages *pages, int *found) {
             targets[batch] = nodes[pages->want[at]].id;
             addresses[batch++] = (void *)(pages->first + at * page_size()); // NOLINT: an address is what we were given
         }
-        if (!batch || ns_move_pages(batch, addresses, targets, status) < 0) continue;
+        if (!batch) continue;
+        /* Where one page fails, the kernel leaves the answers for the rest unwritten: only a second look counts. */
+        ns_move_pages(batch, addresses, targets, status);
+        if (ns_move_pages(batch, addresses, NULL, status) != 0) continue;
         for (size_t i = 0; i < batch; i++) {
-            if (status[i] < 0) continue;
-            moved += status[i] != found[index[i]];
+            moved += status[i] >= 0 && status[i] != found[index[i]];
             found[index[i]] = status[i];
         }
     }

@@ -143,6 +143,7 @@ struct ns_tensor {
     bool overlaid;  /* its pages are private memory of ours */
     bool placed;    /* its pages were put where the map wants them */
     bool on_host;
+    bool ours; /* to place: image encoders and adapters are only where a rule names them */
     bool repacked;
     int type;
     int64_t ne[4];

@@ -166,7 +166,7 @@ static void put_totals(FILE *out) {
     bool private_memory = false;
     for (size_t i = 0; i < ns_registry_count(); i++) {
         const struct ns_tensor *tensor = ns_registry_at(i);
-        if (tensor->kind != NS_WEIGHT || !tensor->on_host) continue;
+        if (tensor->kind != NS_WEIGHT || !tensor->on_host || !tensor->ours) continue;
         placed += tensor->byte_length;
         misplaced += tensor->misplaced;
         absent += tensor->absent;

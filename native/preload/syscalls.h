@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define NS_MPOL_DEFAULT 0
+#define NS_MPOL_PREFERRED 1
 #define NS_MPOL_BIND 2
 #define NS_MPOL_INTERLEAVE 3
 #define NS_MPOL_MF_MOVE 2

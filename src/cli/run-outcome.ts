@@ -7,7 +7,7 @@ import type { Ended } from '../runtime/launch.js';
 import type { PreloadReport } from '../runtime/preload-report.js';
 import type { PreparedRun } from '../runtime/prepare-run.js';
 import { isObserve } from '../shardmap/parse.js';
-import { formatShare } from '../verify/totals.js';
+import { formatShare, rightBytes } from '../verify/totals.js';
 import { findFaults } from '../verify/verdict.js';
 import type { Sighting } from '../verify/witness.js';
 
@@ -39,9 +39,12 @@ function faultsOf({ failure, verification }: Sighting): string[] {
   return verification ? findFaults(verification) : [];
 }
 
-/** Lines for standard error, for each model that was seen. */
-export function describeSightings(sightings: readonly Sighting[], isVerified: boolean): string[] {
-  if (sightings.length === 0 && isVerified) {
+/** Lines for standard error, for each model that was seen; where a fault says already why none was, nothing. */
+export function describeSightings(
+  { sightings, faults }: Pick<RunOutcome, 'sightings' | 'faults'>,
+  isVerified: boolean,
+): string[] {
+  if (sightings.length === 0 && isVerified && faults.length === 0) {
     return ['numashard: not verified: the process ended before it could be looked at'];
   }
   return sightings.flatMap(({ report, verification, failure }) => {
@@ -50,8 +53,9 @@ export function describeSightings(sightings: readonly Sighting[], isVerified: bo
   });
 }
 
-function describeReport({ placedBytes, misplacedBytes, map, warnings }: PreloadReport): string[] {
-  const share = formatShare(placedBytes - misplacedBytes, placedBytes);
+function describeReport(report: PreloadReport): string[] {
+  const { placedBytes, map, warnings } = report;
+  const share = formatShare(rightBytes(report), placedBytes);
   const where = isObserve(map) ? 'observed, nothing changed' : `${share} placed as ${map} says`;
   return [
     `${formatBytes(placedBytes)} of weights: ${where}; --verify asks the kernel once more`,

@@ -89,6 +89,9 @@ function drawRoles({ found }: ComparedRun, nodes: readonly string[], top: number
   });
 }
 
+/** What the share means where ggml itself fixes no owner (docs/cuts.md). */
+const footnote = 'Where ggml hands chunks to whoever is free (no --numa), rows are counted as if cut evenly.';
+
 function drawLegend(nodes: readonly string[], top: number): string {
   const items = nodes.map((node, index) => {
     const x = margin + index * 84;
@@ -98,6 +101,7 @@ function drawLegend(nodes: readonly string[], top: number): string {
   return [
     `<line x1="${margin}" y1="${top - 10}" x2="${width - margin}" y2="${top - 10}" stroke="#d0d7de"/>`,
     ...items,
+    text(width - margin, top + 10.5, footnote, { size: 10.5, colour: '#57606a', isRight: true }),
   ].join('\n');
 }
 
@@ -106,11 +110,13 @@ interface TextStyle {
   readonly weight?: number;
   readonly colour?: string;
   readonly isCode?: boolean;
+  readonly isRight?: boolean;
 }
 
 function text(x: number, y: number, content: string, style: TextStyle): string {
-  const { size, weight = 400, colour = '#1f2328', isCode = false } = style;
-  return `<text x="${x}" y="${y}" ${isCode ? mono : font} font-size="${size}" font-weight="${weight}" fill="${colour}">${escapeText(content)}</text>`;
+  const { size, weight = 400, colour = '#1f2328', isCode = false, isRight = false } = style;
+  const anchor = isRight ? ' text-anchor="end"' : '';
+  return `<text x="${x}" y="${y}"${anchor} ${isCode ? mono : font} font-size="${size}" font-weight="${weight}" fill="${colour}">${escapeText(content)}</text>`;
 }
 
 function wrap(line: string, length: number): string[] {

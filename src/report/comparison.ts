@@ -4,7 +4,7 @@
 import { addNodes, addRows, addUp, formatShare } from '../verify/totals.js';
 import type { Verification, VerifiedTensor } from '../verify/types.js';
 import { renderTable } from './text-table.js';
-import { nodesIn } from './verify-table.js';
+import { describeWorker, nodesIn } from './verify-table.js';
 
 export interface ComparedRun {
   readonly name: string;
@@ -60,7 +60,13 @@ function renderByRole({ name, command, found }: ComparedRun, nodes: readonly str
     ...nodes.map((node) => formatShare(onNode[node] ?? 0, byteLength)),
     formatShare(owned.localBytes, owned.byteLength),
   ]);
-  return [`${name}: ${command}`, indent(renderTable(columns, rows)), ''];
+  const workers = found.workers.map(describeWorker).join('  ');
+  return [
+    `${name}: ${command}`,
+    ...(workers ? [indent(`each worker's rows local to it (worker→node): ${workers}`)] : []),
+    indent(renderTable(columns, rows)),
+    '',
+  ];
 }
 
 export interface RoleGroup {

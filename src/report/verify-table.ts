@@ -2,7 +2,13 @@
 // What verify found, as a terminal shows it: tensor by tensor or role by role, then the totals.
 import { isObserve } from '../shardmap/parse.js';
 import { addNodes, addRows, addUp, formatShare, rightBytes } from '../verify/totals.js';
-import type { BytesByNode, Verification, VerifiedBuffer, VerifiedTensor } from '../verify/types.js';
+import type {
+  BytesByNode,
+  Verification,
+  VerifiedBuffer,
+  VerifiedTensor,
+  VerifiedWorker,
+} from '../verify/types.js';
 import { count, formatBytes, renderTable } from './text-table.js';
 
 export function renderTensors(tensors: readonly VerifiedTensor[]): string {
@@ -43,15 +49,28 @@ function renderBuffers(buffers: readonly VerifiedBuffer[]): string {
 
 export function renderVerification(found: Verification, detail: 'tensors' | 'roles'): string {
   const table = detail === 'tensors' ? renderTensors(found.tensors) : renderRoles(found.tensors);
-  const workers = found.workers.map(({ index, node }) => `${index}→${node ?? '?'}`).join(' ');
+  const workers = found.workers.map(describeWorker).join(' ');
   return [
     table,
     ...(found.other.length > 0 ? ['', renderBuffers(found.other)] : []),
     '',
     summarize(found),
-    `workers → nodes: ${workers || 'none seen'}`,
+    `workers → nodes, their rows local: ${workers || 'none seen'}`,
+    ...describeWorst(found.worstRows),
     ...found.warnings.map(({ code, message }) => `warning: ${message} (${code})`),
   ].join('\n');
+}
+
+/** `3→1 99.97 %`: the worker, where it ran, and the share of its rows that lie there. */
+export function describeWorker({ index, node, rows }: VerifiedWorker): string {
+  const local = rows.byteLength > 0 ? ` ${formatShare(rows.localBytes, rows.byteLength)}` : '';
+  return `${index}→${node ?? '?'}${local}`;
+}
+
+function describeWorst(worst: Verification['worstRows']): string[] {
+  if (worst === null) return [];
+  const { tensor, worker, byteLength, localBytes } = worst;
+  return [`worst: ${formatShare(localBytes, byteLength)} of worker ${worker}'s rows of ${tensor} local`];
 }
 
 /** One line: how many of the bytes lie where the map says, and how many rows where their worker ran. */

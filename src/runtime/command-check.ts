@@ -3,8 +3,10 @@
 // what is missing is returned to be added, with a line that says so.
 import { NumashardError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
+import { parseShardMap } from '../shardmap/parse.js';
 import { programsWithThreads } from './command-options.js';
 import type { LlamaCommand, Setting } from './command-types.js';
+import { environmentNames } from './environment.js';
 
 export interface CommandCheck {
   /** Threads the command does not give and the plan needs; null where nothing is to be added. */
@@ -17,13 +19,13 @@ export interface CommandCheck {
   readonly notes: readonly string[];
 }
 
-/** Throws `flag-conflict`. A plan that places nothing conflicts with nothing and adds nothing. */
+/** Throws `flag-conflict`. A plan under which nobody is pinned conflicts with nothing and adds nothing. */
 export function checkCommand(
   command: LlamaCommand,
   plan: Pick<Plan, 'chosen' | 'threads' | 'environment'>,
 ): CommandCheck {
   const unchanged: CommandCheck = { threadsToAdd: null, argv: command.argv, environment: {}, notes: [] };
-  if (Object.keys(plan.environment).length === 0) return unchanged;
+  if (!pinsWorkers(plan.environment)) return unchanged;
   checkNuma(command, plan.chosen);
   checkAffinity(command, plan.chosen);
   checkThreads(command, plan);
@@ -38,6 +40,12 @@ export function checkCommand(
   const environment = { LLAMA_ARG_THREADS: `${threads}` };
   const notes = [`${reason}: set LLAMA_ARG_THREADS=${threads} for ${command.name}`];
   return { threadsToAdd: threads, argv: command.argv, environment, notes };
+}
+
+/** Only for maps with a rows target does the preload pin workers and cut by their number. */
+export function pinsWorkers(environment: Readonly<Record<string, string>>): boolean {
+  const map = environment[environmentNames.map];
+  return map !== undefined && parseShardMap(map).some(({ target }) => target.kind === 'rows');
 }
 
 /** `distribute` asks for the fixed cut that a plan needs anyway; the others put the threads elsewhere. */

@@ -89,9 +89,9 @@ async function runHelper(
   onLine: (line: string) => void,
 ): Promise<void> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  const closed = new Promise<number | null>((resolve, reject) => {
+  const closed = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', (cause) => reject(notStarted(program, cause)));
-    child.once('close', resolve);
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -101,7 +101,8 @@ async function runHelper(
   child.stdin.on('error', () => {});
   child.stdin.end(`${input.join('\n')}\n`);
   createInterface({ input: child.stdout }).on('line', onLine);
-  const code = await closed;
+  const { code, signal } = await closed;
+  if (signal !== null) throw killed(signal, errors.trim());
   if (code !== 0) throw failure(code, args, errors.trim());
 }
 
@@ -110,6 +111,17 @@ function failure(code: number | null, [command]: readonly string[], errors: stri
   if (code !== 3 && code !== 4) return unanswered(errors || `the page helper ended with code ${code}`);
   const [kind, hint] = failures[command === 'query' ? 'process' : 'file'][code];
   return new NumashardError(kind, errors, { exitCode: code, hint });
+}
+
+/** SIGSYS is how a seccomp profile kills; anything else came from outside, or is out of memory. */
+function killed(signal: NodeJS.Signals, errors: string): NumashardError {
+  const message = `the page helper was killed by ${signal}${errors ? `: ${errors}` : ''}`;
+  return signal === 'SIGSYS'
+    ? new NumashardError('placement-refused', message, { exitCode: 4, hint: failures.file[4][1] })
+    : new NumashardError('system', message, {
+        exitCode: 4,
+        hint: 'see dmesg for the reason: a memory limit, or somebody else; then try again',
+      });
 }
 
 const failures: Record<'process' | 'file', Record<3 | 4, readonly [ErrorCode, hint: string]>> = {

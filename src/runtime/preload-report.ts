@@ -56,6 +56,9 @@ export interface PreloadReport {
   readonly other: readonly ReportedTensor[];
   readonly placedBytes: number;
   readonly misplacedBytes: number;
+  /** Not in memory; in memory, but the kernel does not say where. */
+  readonly absentBytes: number;
+  readonly unknownBytes: number;
   readonly movedPages: number;
   readonly seconds: number;
   readonly graphs: number;

@@ -9,7 +9,7 @@ import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
 import type { MachineNodes } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
-import { checkCommand } from './command-check.js';
+import { checkCommand, pinsWorkers } from './command-check.js';
 import type { LlamaCommand } from './command-types.js';
 import { environmentNames } from './environment.js';
 
@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly machine: MachineNodes;
   /** The user's map, from --map or the environment; null: plan one. */
   readonly map: string | null;
+  /** GGML_NUMA_SHARD_THREADS of the user's environment; null: not set. */
+  readonly shares?: string | null;
   /** The environment of a plan that was made before. */
   readonly planned: Readonly<Record<string, string>> | null;
   readonly strategy: StrategyName | null;
@@ -52,6 +54,7 @@ export function prepareRun(request: RunRequest): PreparedRun {
   const text = environment[environmentNames.map];
   if (text === undefined || isObserve(text)) return { argv: command.argv, environment, notes };
   const mapNotes = checkMap(text, request);
+  checkShares(request, environment);
   const threads = workersIn(environment) ?? plan.threads;
   const check = checkCommand(command, { chosen: chosenFor(text, plan), threads, environment });
   return {
@@ -61,10 +64,17 @@ export function prepareRun(request: RunRequest): PreparedRun {
   };
 }
 
-function chooseEnvironment({ map, planned, machine }: RunRequest, plan: Plan): Record<string, string> {
+function chooseEnvironment(
+  { map, planned, machine, shares: own = null }: RunRequest,
+  plan: Plan,
+): Record<string, string> {
   if (planned !== null) return { ...planned };
   if (map === null) return { ...plan.environment };
   if (isObserve(map)) return { [environmentNames.map]: map };
+  if (own !== null) {
+    const environment = { [environmentNames.map]: map };
+    return pinsWorkers(environment) ? { ...environment, [environmentNames.threads]: own } : environment;
+  }
   const rows = plan.strategies.find(({ name }) => name === 'rows');
   const shares = rows ? Object.entries(rows.threads).map(([node, threads]) => `${node}:${threads}`) : [];
   const named = parseShardMap(map, machine).find(({ target }) => target.kind === 'rows');
@@ -74,6 +84,30 @@ function chooseEnvironment({ map, planned, machine }: RunRequest, plan: Plan): R
     [environmentNames.map]: map,
     ...(namesAll && shares.length > 0 ? { [environmentNames.threads]: shares.join(',') } : {}),
   };
+}
+
+/** The user's own shares hold under the user's map; they must agree with `-t`, and with a plan where there is one. */
+function checkShares(
+  { shares = null, map, command: { threads } }: RunRequest,
+  environment: Readonly<Record<string, string>>,
+): void {
+  if (shares === null || !pinsWorkers(environment)) return;
+  const given = `${environmentNames.threads}=${shares} (in the environment)`;
+  if (!sharesForm.test(shares)) {
+    const message = `${given} is not of the form node:threads,…`;
+    throw new NumashardError('usage', message, { exitCode: 2, hint: 'for example 0:4,1:4; or unset it' });
+  }
+  const planned = environment[environmentNames.threads];
+  if (map === null && planned !== shares) {
+    const message = `${given} contradicts the plan, which has ${planned || 'none'}`;
+    const hint = `unset it, or give the map too: --map '${environment[environmentNames.map]}'`;
+    throw new NumashardError('flag-conflict', message, { exitCode: 2, hint });
+  }
+  const workers = workersIn(environment);
+  if (threads === null || threads.value === workers) return;
+  const where = threads.index === null ? 'in the environment' : `word ${threads.index} of the command`;
+  const message = `${given} is for ${workers} threads, ${threads.text} (${where}) gives ${threads.value}`;
+  throw new NumashardError('flag-conflict', message, { exitCode: 2, hint: 'change one of the two' });
 }
 
 /** Layers past the model's last, absent nodes and the like are refused before anything starts; returns warnings. */
@@ -118,6 +152,8 @@ export function plannedEnvironment(text: string, path: string): Record<string, s
   }
   return rest as Record<string, string>;
 }
+
+const sharesForm = /^\d{1,4}:\d{1,4}(?:,\d{1,4}:\d{1,4})*$/;
 
 /** What a plan may set: a file from elsewhere must not reach the rest of a process's environment. */
 const plannedForms: ReadonlyMap<string, RegExp> = new Map([

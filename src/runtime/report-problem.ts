@@ -128,6 +128,8 @@ const checkReport = object({
   other: list(buffer),
   placedBytes: whole(),
   misplacedBytes: whole(),
+  absentBytes: whole(),
+  unknownBytes: whole(),
   movedPages: whole(),
   seconds: (value, where) =>
     typeof value === 'number' && value >= 0 ? null : wrong(value, where, 'seconds'),

@@ -5,6 +5,7 @@ import { absentPage, type PageRuns, unknownPage } from '../runtime/page-runs.js'
 import type { TensorShape } from '../shardmap/cut.js';
 import { workerRows } from '../shardmap/cut.js';
 import type { Cut, PlacementRange } from '../shardmap/types.js';
+import type { RowBytes } from './types.js';
 
 export interface Score {
   readonly misplacedBytes: number;
@@ -32,6 +33,13 @@ export function scoreRanges(pages: PageRuns, start: number, ranges: readonly Pla
   return { misplacedBytes, absentBytes, unknownBytes, nodes };
 }
 
+export interface RowScore extends RowBytes {
+  /** By index. */
+  readonly workers: readonly RowBytes[];
+  /** Stretches of memory that each worker reads. */
+  readonly stretches: number;
+}
+
 /** Bytes of all workers' rows, and those on the node where their worker runs; null when rows have no owner. */
 export function scoreRows(
   pages: PageRuns,
@@ -39,23 +47,32 @@ export function scoreRows(
   cut: Cut,
   shape: TensorShape,
   workerNodes: readonly (number | null)[],
-): { byteLength: number; localBytes: number } | null {
+): RowScore | null {
   if (cut.kind === 'none' || workerNodes.length === 0) return null;
-  let total = 0;
-  let localBytes = 0;
   const isWhole = cut.kind === 'matrices';
   const unit = isWhole ? shape.rowByteLength * shape.rows : shape.rowByteLength;
   const perMatrix = isWhole ? shape.matrices : shape.rows;
-  for (const [worker, home] of workerNodes.entries()) {
+  const stretches = isWhole ? 1 : shape.matrices;
+  const workers = workerNodes.map((home, worker) => {
+    let byteLength = 0;
+    let localBytes = 0;
     const { first, end } = workerRows(cut, shape, worker, workerNodes.length);
-    for (let matrix = 0; matrix < (isWhole ? 1 : shape.matrices); matrix++) {
+    for (let matrix = 0; matrix < stretches; matrix++) {
       const from = start + (matrix * perMatrix + first) * unit;
       const to = start + (matrix * perMatrix + end) * unit;
-      total += to - from;
+      byteLength += to - from;
       pages.each(from, to, (node, bytes) => {
         if (node === home) localBytes += bytes;
       });
     }
-  }
-  return { byteLength: total, localBytes };
+    return { byteLength, localBytes };
+  });
+  return { ...addUpRows(workers), workers, stretches };
+}
+
+function addUpRows(parts: readonly RowBytes[]): RowBytes {
+  return {
+    byteLength: parts.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    localBytes: parts.reduce((sum, { localBytes }) => sum + localBytes, 0),
+  };
 }

@@ -7,6 +7,11 @@ import type { CutKind } from '../shardmap/types.js';
 
 export type BytesByNode = Readonly<Record<string, number>>;
 
+export interface RowBytes {
+  readonly byteLength: number;
+  readonly localBytes: number;
+}
+
 export interface VerifiedTensor {
   readonly model: number;
   readonly name: string;
@@ -21,7 +26,7 @@ export interface VerifiedTensor {
   readonly unknownBytes: number;
   readonly nodes: BytesByNode;
   /** Bytes of rows with a fixed owner, and those of them on the node where their worker ran; null: no owner. */
-  readonly rows: { readonly byteLength: number; readonly localBytes: number } | null;
+  readonly rows: RowBytes | null;
   /** Every page of the tensor in order, as the kernel answered; only where asked for. */
   readonly pages?: readonly NodePages[];
 }
@@ -34,6 +39,8 @@ export interface VerifiedWorker {
   readonly cpus: readonly number[];
   /** How often it was caught at work; 0: too short a run, `node` is then the last CPU's. */
   readonly seen: number;
+  /** What it reads of all tensors with fixed owners, and how much of that is on its node. */
+  readonly rows: RowBytes;
 }
 
 export interface VerifiedBuffer {
@@ -63,7 +70,11 @@ export interface Verification {
   /** The best share that page granularity allows. */
   readonly localShareBound: number;
   /** Over all tensors with fixed owners. */
-  readonly rows: { readonly byteLength: number; readonly localBytes: number };
+  readonly rows: RowBytes;
+  /** The worst served worker of one tensor, of tensors of 64 KiB or more; `bound` is what pages allow there at least. */
+  readonly worstRows:
+    | (RowBytes & { readonly tensor: string; readonly worker: number; readonly bound: number })
+    | null;
   /** Busiest node's share of the weight bytes × nodes in use; 1 is perfect. */
   readonly balance: number;
   readonly movedPages: number;

@@ -3,6 +3,7 @@
 import { isObserve, parseShardMap } from '../shardmap/parse.js';
 import { formatShare, rightBytes } from './totals.js';
 import type { Verification } from './types.js';
+import { fallsShort, wantedOf } from './worker-rows.js';
 
 /** Share of the bytes that must lie where the map says, unless page granularity allows less. */
 const wantedShare = 0.995;
@@ -14,6 +15,7 @@ const rowTolerance = 0.015;
 
 type Judged = Pick<
   Verification,
+  | 'pid'
   | 'map'
   | 'placedBytes'
   | 'misplacedBytes'
@@ -21,6 +23,7 @@ type Judged = Pick<
   | 'unknownBytes'
   | 'localShareBound'
   | 'rows'
+  | 'worstRows'
   | 'threads'
 >;
 
@@ -29,8 +32,10 @@ export function findFaults(found: Judged): string[] {
   if (isObserve(found.map)) return [];
   if (found.placedBytes === 0) return ['no weight was placed'];
   const bytes = findByteFault(found);
-  const rows = usesRows(found.map) ? findRowFault(found) : null;
-  return [bytes, rows].filter((fault) => fault !== null);
+  // Of a file nobody reads rows yet.
+  const isRead = found.pid !== null && usesRows(found.map);
+  const rows = isRead ? [findRowFault(found), findWorkerFault(found)] : [];
+  return [bytes, ...rows].filter((fault) => fault !== null);
 }
 
 function findByteFault(found: Judged): string | null {
@@ -43,10 +48,19 @@ function findByteFault(found: Judged): string | null {
 
 function findRowFault({ rows, threads, localShareBound }: Judged): string | null {
   if (threads === 'not reached') return 'no worker was reached, so nobody knows who reads which rows';
+  if (threads === 'assumed') return 'no graph has run yet, so nobody knows who reads which rows';
   const wanted = Math.min(wantedRowShare, localShareBound - rowTolerance);
   if (rows.localBytes >= wanted * rows.byteLength) return null;
   const share = formatShare(rows.localBytes, rows.byteLength);
   return `${share} of the rows lie where their worker ran, ${formatShare(wanted, 1)} were wanted`;
+}
+
+/** What an average hides: one worker that reads one tensor from elsewhere. */
+function findWorkerFault({ worstRows }: Judged): string | null {
+  if (worstRows === null || !fallsShort(worstRows)) return null;
+  const { tensor, worker, byteLength, localBytes } = worstRows;
+  const share = formatShare(localBytes, byteLength);
+  return `${share} of worker ${worker}'s rows of ${tensor} lie where it ran, ${formatShare(wantedOf(worstRows), 1)} were wanted`;
 }
 
 function usesRows(map: string): boolean {

@@ -56,6 +56,7 @@ export async function verifyCache(
     ...addUp(tensors),
     localShareBound: isObserved ? 1 : localShareBound(placements, pageSize),
     rows: { byteLength: 0, localBytes: 0 },
+    worstRows: null,
     balance: balanceOf(addNodes(tensors)),
     movedPages: 0,
     seconds: (performance.now() - started) / 1000,

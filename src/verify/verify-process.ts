@@ -19,7 +19,8 @@ import { scoreRanges, scoreRows } from './score.js';
 import { readThreads, type ThreadSamples } from './threads.js';
 import { addNodes, addRows, addUp, balanceOf } from './totals.js';
 import type { Verification, VerifiedBuffer, VerifiedTensor } from './types.js';
-import { homesOf, locateWorkers } from './workers.js';
+import { addWorker, findWorstRows, type OwnedTensor } from './worker-rows.js';
+import { homesOf, locateWorkers, unseenWarnings } from './workers.js';
 
 export interface VerifyInput {
   readonly report: PreloadReport;
@@ -39,13 +40,17 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const { weights, buffers, elsewhere } = sortOut(report);
   const pages = await findPages(helper, report.pid, [...weights, ...buffers].map(stretchOf));
   const placements = expectedPlacements(input, weights);
-  const workers = locateWorkers({ report, topology, samples, lastCpus });
-  const homes = homesOf(report, workers);
+  const located = locateWorkers({ report, topology, samples, lastCpus });
+  const homes = homesOf(report, located);
   const nowhere = new PageRuns(0, topology.pageSize, []);
-  const tensors = weights.flatMap((tensor, index) => {
+  const verified = weights.flatMap((tensor, index) => {
     const placement = placements[index];
     return placement ? [verifyTensor(tensor, placement, pages[index] ?? nowhere, homes, input)] : [];
   });
+  const tensors = verified.map(({ tensor }) => tensor);
+  const owned = verified.flatMap((one) => one.owned ?? []);
+  // Where a map gives rows to some tensors only, the others are not asked to be local.
+  const asked = usesRows(report) ? owned.filter(({ kind }) => kind === 'rows') : owned;
   return {
     pid: report.pid,
     models: report.models,
@@ -54,7 +59,7 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     method: 'move_pages',
     ggmlVersion: report.ggmlVersion,
     threads: report.threads,
-    workers,
+    workers: located.map((worker) => ({ ...worker, rows: addWorker(owned, worker.index) })),
     tensors,
     other: [
       ...buffers.map((buffer, index) => verifyBuffer(buffer, pages[weights.length + index] ?? nowhere)),
@@ -63,10 +68,11 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     ...addUp(tensors),
     localShareBound: isObserve(report.map) ? 1 : localShareBound(placements, topology.pageSize),
     rows: addRows(tensors),
+    worstRows: findWorstRows(asked, topology.pageSize),
     balance: balanceOf(addNodes(tensors)),
     movedPages: report.movedPages,
     seconds: report.seconds,
-    warnings: report.warnings,
+    warnings: [...report.warnings, ...unseenWarnings(located, homes.length)],
   };
 }
 
@@ -139,18 +145,24 @@ function repackOf(tensor: ReportedTensor | undefined): { repacked: boolean; grou
   return { repacked: tensor?.cut.startsWith('rows-repacked') ?? false, group: tensor?.group ?? 1 };
 }
 
+interface Verified {
+  readonly tensor: VerifiedTensor;
+  readonly owned: (OwnedTensor & { readonly kind: Placement['target']['kind'] }) | null;
+}
+
 function verifyTensor(
   tensor: ReportedTensor,
   placement: Placement,
   pages: PageRuns,
   homes: readonly (number | null)[],
   { report, listsPages = false }: VerifyInput,
-): VerifiedTensor {
+): Verified {
   const { address, byteLength, model, name, buffer, shape = [byteLength] } = tensor;
-  const { cut, ranges } = placement;
+  const { cut, ranges, target } = placement;
   const start = address ?? 0;
   const score = scoreRanges(pages, start, ranges);
-  return {
+  const rows = scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), homes);
+  const verified: VerifiedTensor = {
     model,
     name,
     role: placement.tensor.role,
@@ -161,9 +173,10 @@ function verifyTensor(
     ...score,
     // Where nothing was asked for, nothing is misplaced.
     misplacedBytes: isObserve(report.map) ? 0 : score.misplacedBytes,
-    rows: scoreRows(pages, start, cut, shapeOf({ shape, byteLength }), homes),
+    rows: rows && { byteLength: rows.byteLength, localBytes: rows.localBytes },
     ...(listsPages ? { pages: pages.runs } : {}),
   };
+  return { tensor: verified, owned: rows && { ...rows, name, byteLength, kind: target.kind } };
 }
 
 function verifyBuffer(tensor: ReportedTensor, pages: PageRuns): VerifiedBuffer {

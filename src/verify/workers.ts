@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where workers really ran: from samples of their threads, else from the CPU that the kernel names last.
-import type { PreloadReport, ReportedWorker } from '../runtime/preload-report.js';
+import type { PreloadReport, ReportedWorker, ReportWarning } from '../runtime/preload-report.js';
 import type { Topology } from '../topology/types.js';
 import type { ThreadSamples } from './threads.js';
 import type { VerifiedWorker } from './types.js';
@@ -13,8 +13,10 @@ export interface WorkerSources {
   readonly lastCpus: ReadonlyMap<number, number>;
 }
 
+export type LocatedWorker = Omit<VerifiedWorker, 'rows'>;
+
 /** By index. */
-export function locateWorkers(sources: WorkerSources): VerifiedWorker[] {
+export function locateWorkers(sources: WorkerSources): LocatedWorker[] {
   const tids = new Set(sources.report.workers.map(({ tid }) => tid));
   return sources.report.workers
     .map((worker) => locate(worker, tids, sources))
@@ -24,7 +26,7 @@ export function locateWorkers(sources: WorkerSources): VerifiedWorker[] {
 /** Node of worker i of n, where n is the count for which rows are cut in generation. */
 export function homesOf(
   { threads, placedWorkers }: PreloadReport,
-  workers: readonly VerifiedWorker[],
+  workers: readonly Pick<LocatedWorker, 'index' | 'node'>[],
 ): (number | null)[] {
   const seen = typeof threads === 'object' ? threads.seen : [];
   const count = seen.includes(placedWorkers) ? placedWorkers : (seen[0] ?? 0);
@@ -32,12 +34,24 @@ export function homesOf(
   return Array.from({ length: count }, (_, index) => nodes.get(index) ?? null);
 }
 
+/** Workers that read rows and that no snapshot caught: of them we know only what they said, or where they were last. */
+export function unseenWarnings(
+  workers: readonly Pick<LocatedWorker, 'index' | 'seen'>[],
+  count: number,
+): ReportWarning[] {
+  const unseen = workers.filter(({ index, seen }) => seen === 0 && index < count).map(({ index }) => index);
+  if (unseen.length === 0) return [];
+  const names = `worker${unseen.length === 1 ? '' : 's'} ${unseen.join(', ')}`;
+  const message = `${names} never caught at work: taken to run where last seen, or where the process says`;
+  return [{ code: 'worker-unseen', message }];
+}
+
 /** The node of the CPU on which it was seen most; of one that no snapshot caught, the last CPU it ran on. */
 function locate(
   { index, tid, cpus }: ReportedWorker,
   tids: ReadonlySet<number>,
   { topology, samples, lastCpus }: WorkerSources,
-): VerifiedWorker {
+): LocatedWorker {
   const sampled = samples.cpusOf(tid, tids);
   const lastCpu = lastCpus.get(tid);
   // The caller's mask is put back after a graph, so where it was last says little; what it saw itself says more.

@@ -35,7 +35,10 @@ describe('place', () => {
     const { exitCode, stdout } = numashard(['place', model, '-t', '2', '--map', `*:node${node}`]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`100.00 % where *:node${node} puts them`);
-    expect(stdout).toContain(`llama-server -m ${model} --numa distribute -t 2 --no-repack`);
+    expect(stdout).toContain('The pages lie as the map says');
+    expect(stdout).not.toContain('--numa');
+    const usual = numashard(['place', model, '-t', '2']).stdout;
+    expect(usual).toContain(`llama-server -m ${model} --numa distribute -t 2 --no-repack`);
   });
 
   it('gives the promised fields', () => {

@@ -64,12 +64,12 @@ describe('what is refused before anything starts', () => {
     ],
     [
       '--numa isolate beside a map',
-      () => ['run', '--map', `*:node${firstNode}`, '--', witness(), '--numa', 'isolate'],
+      () => ['run', '--map', `*:rows(${firstNode})`, '--', witness(), '--numa', 'isolate'],
       /--numa isolate \(word 1 of the command\)/,
     ],
     [
       'pinned threads beside a map',
-      () => ['run', '--map', `*:node${firstNode}`, '--', witness(), '--cpu-mask', 'ff'],
+      () => ['run', '--map', `*:rows(${firstNode})`, '--', witness(), '--cpu-mask', 'ff'],
       /--cpu-mask ff \(word 1 of the command\)/,
     ],
     ['a report in no folder', () => ['run', '--report', '/no/such/r.json', '--', witness()], /ENOENT/],
@@ -173,7 +173,10 @@ describe('a command under a map', () => {
     const plain = numashard([...map, '--', 'true']);
     expect(plain.exitCode).toBe(0);
     expect(plain.stderr).toContain('FAILED: no hook fired');
-    expect(numashard([...map, '--verify', '--', 'true']).exitCode).toBe(125);
+    const verified = numashard([...map, '--verify', '--', 'true']);
+    expect(verified.exitCode).toBe(125);
+    expect(verified.stderr).toContain('FAILED: no hook fired');
+    expect(verified.stderr).not.toContain('not verified');
     const failed = numashard([...map, '--verify', '--', 'sh', '-c', 'exit 9']);
     expect(failed.exitCode).toBe(9);
     expect(failed.stderr).toContain('not verified');
@@ -193,7 +196,7 @@ describe('a command under a map', () => {
 
   it('is told how many threads are planned', () => {
     const threads = `LLAMA_ARG_THREADS=`;
-    const { stdout, stderr } = numashard([...map, '--', 'env']);
+    const { stdout, stderr } = numashard(['run', '--map', `*:rows(${firstNode})`, '--', 'env']);
     const count = Number(new RegExp(`^${threads}(\\d+)$`, 'm').exec(stdout)?.[1]);
     expect(count).toBeGreaterThanOrEqual(1);
     expect(count).toBeLessThanOrEqual(limits.cpus.length);

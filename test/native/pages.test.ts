@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // numashard-pages and what it must not accept: src/runtime/page-helper.ts is its only caller, but not its judge.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -97,6 +97,21 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
       expect(ask(['query', '4194303'], '0 1\n')).toMatchObject({ status: 3 });
       for (const pid of ['0', '-1', 'self', '', '99999999999'])
         expect(ask(['query', pid], '0 1\n'), pid).toMatchObject({ status: 2, stdout: '' });
+    });
+
+    it('neither believes nor reads in what another owner hides', ({ skip }) => {
+      if (process.getuid?.() !== 0) skip('only root can ask as somebody else');
+      const hidden = join(folder, 'hidden');
+      const line = `0 ${1000 * page}\n`;
+      writeFileSync(hidden, new Uint8Array(1000 * page).fill(7), { mode: 0o644, flush: true });
+      execFileSync('dd', [`if=${hidden}`, 'iflag=nocache', 'count=0', 'status=none']);
+      if (ask(['file-query', hidden], line).stdout !== '-1 1000\n') skip('this file system keeps its cache');
+      ask(['file-place', hidden], `0 ${2 * page} 0\n`);
+      chmodSync(folder, 0o755);
+      const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', program];
+      const seen = spawnSync('setpriv', [...nobody, 'file-query', hidden], { input: line, encoding: 'utf8' });
+      expect(seen).toMatchObject({ stdout: '0 2,-1 998\n', stderr: '' });
+      expect(ask(['file-query', hidden], line).stdout).toBe('0 2,-1 998\n');
     });
 
     it('takes no other thing for a file with data', () => {

@@ -120,7 +120,7 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
       expect(built.run('content', { GGML_NUMA_SHARD_MAP: 'observe', EXPECT_FILE: '1' })).toEqual(done);
     });
 
-    it.each(['0:1,', '0', '0:0', '-1:1', '0:1;0:1', '4294967296:1', '0:99999'])(
+    it.each(['0:1,', '0', '0:0', '-1:1', '0:1;0:1', '0:1,0:1', '4294967296:1', '0:99999'])(
       'takes equal shares for %j',
       (text) => {
         const outcome = built.run('aligned', { GGML_NUMA_SHARD_THREADS: text });

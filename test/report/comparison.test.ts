@@ -51,5 +51,6 @@ it('renderComparison has a line a run, then a table a run', () => {
   expect(cells).toContainEqual(['llama.cpp', '33.77 %', '90.00 %', '1.50 %', '0.00 %', '8.50 %', '2.70']);
   expect(cells).toContainEqual(['numashard', '100.00 %', '50.00 %', '0.00 %', '50.00 %', '0.00 %', '1.00']);
   expect(lines).toContain('llama.cpp: llama-bench -t 4');
+  expect(lines).toContain("  each worker's rows local to it (worker→node): 0→0 100.00 %  1→? 50.00 %");
   expect(cells).toContainEqual(['attn', '0.00 %', '0.00 %', '0.00 %', '100.00 %', '–']);
 });

@@ -51,14 +51,16 @@ describe('renderVerification', () => {
     const text = renderVerification(found({ misplacedBytes: 1 }), 'tensors');
     expect(text).toContain('1.00 MiB in 1 tensor: 99.99 % where *:rows puts them (bound 99.99 %)');
     expect(text).toContain('100.00 % of all rows on the node of their worker, balance 1.00');
-    expect(text).toContain('workers → nodes: 0→0 1→?');
+    expect(text).toContain('workers → nodes, their rows local: 0→0 100.00 % 1→? 50.00 %');
+    expect(text).toContain("worst: 50.00 % of worker 1's rows of blk.0.ffn_up.weight local");
   });
 
   it('under observe claims no placement', () => {
-    const text = renderVerification(found({ map: ' observe ', workers: [] }), 'roles');
+    const text = renderVerification(found({ map: ' observe ', workers: [], worstRows: null }), 'roles');
     expect(text).toContain('(observed, nothing changed)');
     expect(text).not.toContain('puts them');
-    expect(text).toContain('workers → nodes: none seen');
+    expect(text).toContain('workers → nodes, their rows local: none seen');
+    expect(text).not.toContain('worst');
   });
 
   it('lists buffers, what is not in host memory, and warnings', () => {

@@ -213,6 +213,16 @@ describe('checkCommand', () => {
     });
   });
 
+  it('lets everything pass where nobody is pinned', () => {
+    const command = read('llama-server --numa isolate -C ff');
+    const layers = { ...rows, chosen: 'layers', environment: { GGML_NUMA_SHARD_MAP: '0-3:node0' } } as const;
+    expect(checkCommand(command, layers)).toMatchObject({
+      threadsToAdd: null,
+      argv: command.argv,
+      notes: [],
+    });
+  });
+
   it('accepts distribute and equal threads as they are', () => {
     const command = read('llama-server --numa distribute -t 8 -m a.gguf');
     expect(checkCommand(command, rows)).toMatchObject({ threadsToAdd: null, argv: command.argv, notes: [] });

@@ -40,13 +40,24 @@ describe('a helper that is not what it should be', () => {
     ['is not executable', () => file('text', 'text'), /cannot be started \(EACCES\)/],
     ['says nothing', () => script('mute', 'cat > /dev/null'), /answered 0 of 1 questions/],
     ['says too much', () => script('chatty', 'echo; echo'), /answered 2 of 1 questions/],
-    ['is killed', () => script('killed', 'kill -9 $$'), /ended with code null/],
     ['does not know its words', () => script('usage', 'echo usage >&2; exit 2'), /^usage$/],
   ])('because it %s', async (_what, make, message) => {
     await expect(ask(make())).rejects.toMatchObject({
       code: 'native-missing',
       message: expect.stringMatching(message),
       hint: expect.stringContaining('npm run build'),
+      exitCode: 4,
+    });
+  });
+
+  it.each([
+    ['KILL', 'system'],
+    ['SYS', 'placement-refused'],
+  ])('is killed by SIG%s: %s', async (signal, code) => {
+    const killed = script(`killed-${signal}`, `ulimit -c 0; kill -${signal} $$`);
+    await expect(ask(killed)).rejects.toMatchObject({
+      code,
+      message: `the page helper was killed by SIG${signal}`,
       exitCode: 4,
     });
   });

@@ -76,6 +76,8 @@ describe('a malformed report', () => {
     [['tensors', 0, 'address'], null, 'tensors[0].address is null, wanted an address'],
     [['placedBytes'], 0.5, 'placedBytes is 0.5'],
     [['misplacedBytes'], undefined, 'misplacedBytes is missing'],
+    [['absentBytes'], undefined, 'absentBytes is missing'],
+    [['unknownBytes'], -1, 'unknownBytes is -1'],
     [['seconds'], 'long', 'seconds is "long"'],
     [['graphs'], -1, 'graphs is -1'],
     [['warnings', 0, 'code'], null, 'warnings[0].code is null'],

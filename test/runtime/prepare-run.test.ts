@@ -87,6 +87,39 @@ describe('a map from the user', () => {
     });
   });
 
+  it('keeps the shares that the user gave', () => {
+    const shares = '0:5,1:1,2:1,3:1';
+    const kept = { GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_THREADS: shares };
+    expect(prepare('llama-server -t 8', { map: '*:rows', shares }).environment).toEqual(kept);
+    expect(prepare('llama-server', { map: '*:rows', shares }).argv).toEqual(['llama-server', '-t', '8']);
+    expect(prepare('llama-server -t 6', { map: '*:node1', shares }).environment).toEqual({
+      GGML_NUMA_SHARD_MAP: '*:node1',
+    });
+  });
+
+  it.each([
+    [
+      'llama-server -t 6',
+      '*:rows',
+      '0:4,1:4',
+      'flag-conflict',
+      'is for 8 threads, -t 6 (word 1 of the command)',
+    ],
+    [
+      'llama-server -t 8',
+      null,
+      '0:4,1:4',
+      'flag-conflict',
+      'contradicts the plan, which has 0:2,1:2,2:2,3:2',
+    ],
+    ['llama-server -t 8', '*:rows', '4+4', 'usage', 'is not of the form node:threads'],
+  ])('%s, map %s, shares %s: %s', (words, map, shares, code, message) => {
+    expect(() => prepare(words, { map, shares })).toThrow(
+      expect.objectContaining({ code, exitCode: 2, message: expect.stringContaining(message) }),
+    );
+    expect(() => prepare(words, { map, shares })).toThrow(`GGML_NUMA_SHARD_THREADS=${shares}`);
+  });
+
   it('under observe changes nothing in the command', () => {
     const { argv, environment } = prepare('llama-server --numa isolate', { map: 'observe' });
     expect(argv).toEqual(['llama-server', '--numa', 'isolate']);

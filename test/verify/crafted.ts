@@ -55,6 +55,8 @@ export function craftReport(
     other: [],
     placedBytes: 0,
     misplacedBytes: 0,
+    absentBytes: 0,
+    unknownBytes: 0,
     movedPages: 0,
     seconds: 0.5,
     graphs: 1,

@@ -109,9 +109,9 @@ describe('scoreRows', () => {
       fc.property(cuts, shapes, workerNodes, (cut, shape, homes) => {
         const byteLength = shape.rowByteLength * shape.rows * shape.matrices;
         const pages = placedFor(cut, shape, homes);
-        expect(scoreRows(pages, 0, cut, shape, homes)).toEqual({ byteLength, localBytes: byteLength });
+        expect(scoreRows(pages, 0, cut, shape, homes)).toMatchObject({ byteLength, localBytes: byteLength });
         const rotated = homes.map((node) => (node + 1) % 4);
-        expect(scoreRows(pages, 0, cut, shape, rotated)).toEqual({ byteLength, localBytes: 0 });
+        expect(scoreRows(pages, 0, cut, shape, rotated)).toMatchObject({ byteLength, localBytes: 0 });
       }),
     );
   });
@@ -129,6 +129,11 @@ describe('scoreRows', () => {
     expect(scoreRows(pages, 0, { kind: 'rows', group: 1 }, shape, [0, null])).toEqual({
       byteLength: 64,
       localBytes: 32,
+      workers: [
+        { byteLength: 32, localBytes: 32 },
+        { byteLength: 32, localBytes: 0 },
+      ],
+      stretches: 1,
     });
   });
 });

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { findFaults } from '../../src/verify/verdict.js';
 
 const good = {
+  pid: 7,
+  worstRows: null,
   map: '*:rows',
   placedBytes: 100_000,
   misplacedBytes: 0,
@@ -42,6 +44,26 @@ describe('findFaults', () => {
     const unseen = { ...good, rows: { byteLength: 0, localBytes: 0 }, threads: 'not reached' as const };
     expect(findFaults(unseen)).toEqual(['no worker was reached, so nobody knows who reads which rows']);
     expect(findFaults({ ...unseen, map: '*:node0' })).toEqual([]);
+  });
+
+  it('does not take rows for proved before the first graph, but of a file nobody reads rows', () => {
+    const early = { ...good, rows: { byteLength: 0, localBytes: 0 }, threads: 'assumed' as const };
+    expect(findFaults(early)).toEqual(['no graph has run yet, so nobody knows who reads which rows']);
+    expect(findFaults({ ...early, pid: null })).toEqual([]);
+  });
+
+  it.each([
+    [98_000, 1, 0],
+    [97_999, 1, 1],
+    [89_851, 0.9, 0],
+    [89_849, 0.9, 1],
+    [0, 0, 0],
+  ])('of the worst worker %i of 100,000 bytes local, %f possible: %i faults', (localBytes, bound, count) => {
+    const worstRows = { tensor: 'output.weight', worker: 1, byteLength: 100_000, localBytes, bound };
+    const faults = findFaults({ ...good, worstRows });
+    expect(faults).toHaveLength(count);
+    if (count > 0) expect(faults[0]).toContain("of worker 1's rows of output.weight lie where it ran");
+    expect(findFaults({ ...good, worstRows, map: '*:node0' })).toEqual([]);
   });
 
   it('calls nothing placed a fault, but under observe', () => {

@@ -31,9 +31,11 @@ describe('a dense matrix under rows', () => {
       rows: { byteLength: 16_384, localBytes: 16_384 },
       balance: 1,
       workers: [
-        { index: 0, node: 0, cpus: [0] },
-        { index: 1, node: 1, cpus: [8] },
+        { index: 0, node: 0, cpus: [0], rows: { byteLength: 8192, localBytes: 8192 } },
+        { index: 1, node: 1, cpus: [8], rows: { byteLength: 8192, localBytes: 8192 } },
       ],
+      worstRows: null,
+      warnings: [{ code: 'worker-unseen' }],
     });
     expect(found.tensors[0]).toMatchObject({ role: 'attn', cut: 'rows', nodes: { 0: 8192, 1: 8192 } });
     expect(found.tensors[0]?.pages?.map(({ node }) => node)).toEqual([0, 0, 1, 1]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest';
 import { ThreadSamples } from '../../src/verify/threads.js';
-import { homesOf, locateWorkers } from '../../src/verify/workers.js';
+import { homesOf, locateWorkers, unseenWarnings } from '../../src/verify/workers.js';
 import { craftReport, neverSeen, nodesOfEight } from './crafted.js';
 
 const topology = nodesOfEight(2);
@@ -35,6 +35,14 @@ describe('locateWorkers', () => {
     const found = locateWorkers({ report, topology, samples: neverSeen, lastCpus: new Map() });
     expect(found).toEqual([{ index: 0, tid: 1, node: null, cpus: [999], seen: 0 }]);
   });
+});
+
+it('unseenWarnings names the workers that read rows and were never caught', () => {
+  const workers = [3, 0, 0, 0].map((seen, index) => ({ index, seen }));
+  expect(unseenWarnings(workers, 3)).toEqual([
+    { code: 'worker-unseen', message: expect.stringContaining('workers 1, 2 never caught at work') },
+  ]);
+  expect(unseenWarnings(workers, 1)).toEqual([]);
 });
 
 describe('homesOf', () => {

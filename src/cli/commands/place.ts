@@ -44,7 +44,10 @@ export function placeCommand(context: CommandContext): Command {
 }
 
 async function place(context: CommandContext, path: string, options: Options): Promise<void> {
-  const { threads, map: text = `*:cyclic(${threads})` } = options;
+  const { threads } = options;
+  const usual = `*:cyclic(${threads})`;
+  const { map: text = usual } = options;
+  const isUsual = text.trim() === usual;
   const model = await openModel(path);
   const topology = await readTopology();
   const machine = machineNodes(topology);
@@ -62,10 +65,12 @@ async function place(context: CommandContext, path: string, options: Options): P
   const warnings = [
     ...resolution.warnings.map(({ code, message }) => ({ code, message })),
     ...faults.map((message) => ({ code: 'misplaced', message })),
-    ...nodeWarnings(
-      topology.nodes.map(({ id }) => id),
-      machine.usableNodes,
-    ),
+    ...(isUsual
+      ? nodeWarnings(
+          topology.nodes.map(({ id }) => id),
+          machine.usableNodes,
+        )
+      : []),
   ];
   const document = {
     schema: 'numashard/place/1' as const,
@@ -73,10 +78,16 @@ async function place(context: CommandContext, path: string, options: Options): P
     pages,
     movedPages: pages.movedPages,
     seconds: (performance.now() - started) / 1000,
-    command: ['llama-server', '-m', path, '--numa', 'distribute', '-t', `${threads}`, '--no-repack'],
+    command: [
+      ...['llama-server', '-m', path],
+      ...(isUsual ? ['--numa', 'distribute'] : []),
+      ...['-t', `${threads}`, '--no-repack'],
+    ],
     warnings,
   };
-  emit(context, options, document, () => renderPlaced(document, options.tensors === true));
+  emit(context, options, document, () =>
+    renderPlaced(document, options.tensors === true, isUsual ? usualAdvice : ownMapAdvice),
+  );
   if (faults.length > 0) context.endWith(1);
 }
 
@@ -96,7 +107,21 @@ interface PlacedDocument extends Verification {
   readonly command: readonly string[];
 }
 
-function renderPlaced(placed: PlacedDocument, listTensors: boolean): string {
+/** Lines below the figures, given the command. */
+type Advice = (command: string) => string[];
+
+const usualAdvice: Advice = (command) => [
+  'Start llama.cpp with exactly this many threads, and without repacking (llama-bench: --repack 0):',
+  `  ${command}`,
+  'This does not help: tensors that llama.cpp repacks or copies, another number of threads, a run without --numa,',
+  'and pages that another process has mapped. The cache keeps its places until the pages are dropped.',
+];
+
+const ownMapAdvice: Advice = () => [
+  'The pages lie as the map says, for any llama.cpp that maps the file (no repacking), until they are dropped.',
+];
+
+function renderPlaced(placed: PlacedDocument, listTensors: boolean, advise: Advice): string {
   const { pages, placedBytes, seconds, map, localShareBound, command, warnings, tensors } = placed;
   const right = formatShare(rightBytes(placed), placedBytes);
   const bound = formatShare(localShareBound, 1);
@@ -106,9 +131,6 @@ function renderPlaced(placed: PlacedDocument, listTensors: boolean): string {
     `pages read ${pages.readPages}, moved ${pages.movedPages}, dropped and read again ${pages.droppedPages}`,
     ...warnings.map(({ code, message }) => `warning: ${message} (${code})`),
     '',
-    'Start llama.cpp with exactly this many threads, and without repacking (llama-bench: --repack 0):',
-    `  ${command.join(' ')}`,
-    'This does not help: tensors that llama.cpp repacks or copies, another number of threads, a run without --numa,',
-    'and pages that another process has mapped. The cache keeps its places until the pages are dropped.',
+    ...advise(command.join(' ')),
   ].join('\n');
 }

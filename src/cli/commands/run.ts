@@ -81,7 +81,7 @@ async function run(context: CommandContext, words: readonly string[], options: O
     : { ended: await launch(prepared.argv, { env: context.env }), sightings: [] };
   const isVerified = isPlaced && options.verify === true;
   const faults = isPlaced ? findRunFaults(sightings, ended, isVerified) : [];
-  for (const line of describeSightings(sightings, isVerified)) context.stderr(`${line}\n`);
+  for (const line of describeSightings({ sightings, faults }, isVerified)) context.stderr(`${line}\n`);
   for (const fault of faults) say(`FAILED: ${fault}`);
   if (options.report) await writeRunReport(options.report, { prepared, ended, faults, sightings });
   context.endWith(ended.signal ?? ended.exitCode ?? oursFailed);
@@ -103,6 +103,7 @@ async function prepare(
     topology,
     machine: machineNodes(topology),
     map: options.map ?? (isChosen ? null : env[environmentNames.map] || null),
+    shares: env[environmentNames.threads] || null,
     planned: options.plan === undefined ? null : await readPlan(options.plan),
     strategy: options.strategy ?? null,
   });
