@@ -217,7 +217,9 @@ function numashardLines({ stderr }: ExecResult): string[] {
 
 /** Our processes, and files outside the compile cache. */
 async function traces(): Promise<string> {
-  const files = 'find /tmp /run/user /dev/shm -path /tmp/node-compile-cache -prune -o -print | sort';
+  // The empty folder in which reports lie stays for the next one.
+  const files =
+    'mkdir -p /run/user/0/numashard; find /tmp /run/user /dev/shm -path /tmp/node-compile-cache -prune -o -print | sort';
   const { stdout } = await execOk(
     machine,
     `${files}; ps -o args | grep -E '[n]umashard|[l]lama-' || echo none`,
