@@ -135,7 +135,7 @@ describe('exec', () => {
 
   it('has a user without privilege', async () => {
     const command =
-      'id -u; echo "$HOME $XDG_RUNTIME_DIR"; echo again >/dev/stdout; touch /root/x || touch "$HOME/x"';
+      'id -u; echo "$HOME $XDG_RUNTIME_DIR"; echo again >/dev/stdout; touch /run/user/0/x || touch "$HOME/x"';
     const { stdout, stderr } = await machine.execOk(command, { user: 1000 });
     expect(stdout.toString()).toBe('1000\n/tmp/user /run/user/1000\nagain\n');
     expect(stderr.toString()).toContain('Permission denied');
