@@ -47,7 +47,8 @@ uint64_t pages_in_file(const struct file *file, const struct request *request, u
 }
 
 /* Whether a page is cached, -1 where the file system cannot tell. The question alone may make an absent
- * page come in (seen on Linux 6.18): it is waited for and dropped again. */
+ * page come in (seen on Linux 6.18): it is waited for and dropped again. A disk that is faster than the question
+ * makes it true: that page then is cached, and where it is, is told. */
 static int is_cached(const struct file *file, uint64_t offset) {
     char byte;
     struct iovec to = {&byte, 1};
@@ -59,7 +60,8 @@ static int is_cached(const struct file *file, uint64_t offset) {
 }
 
 /* An absent page costs a read, so through absent ones it goes in growing steps, and back from what it then finds:
- * less than a step between two absent pages is taken for absent too. */
+ * less than a step between two absent pages is taken for absent too. A page found alone does not shorten the step:
+ * it may have come in by the question, and so would the next. */
 #define PROBE_BYTES (2u << 20)
 
 static bool probe(const struct file *file, uint64_t first, size_t count, unsigned char *resident) {
@@ -73,7 +75,8 @@ static bool probe(const struct file *file, uint64_t first, size_t count, unsigne
             resident[back] = 1;
         }
         resident[at] = cached > 0;
-        if (cached) step = 1;
+        const bool is_run = cached && (at == 0 || resident[at - 1]);
+        if (is_run) step = 1;
         next = at + step < count || at + 1 == count ? at + step : count - 1;
         if (!cached && step < longest) step *= 2;
     }

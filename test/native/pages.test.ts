@@ -110,8 +110,13 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
       chmodSync(folder, 0o755);
       const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', program];
       const seen = spawnSync('setpriv', [...nobody, 'file-query', hidden], { input: line, encoding: 'utf8' });
-      expect(seen).toMatchObject({ stdout: '0 2,-1 998\n', stderr: '' });
-      expect(ask(['file-query', hidden], line).stdout).toBe('0 2,-1 998\n');
+      expect(seen).toMatchObject({ status: 0, stderr: '' });
+      // A disk may answer a question before it is asked whether it had to: single pages, of those asked about.
+      for (const { stdout } of [seen, ask(['file-query', hidden], line)]) {
+        expect(stdout).toMatch(/^0 [2-5],-1 /);
+        expect(cachedPages(stdout)).toBeLessThan(12);
+        expect(pagesOf(stdout.trim())).toBe(1000);
+      }
     });
 
     it('takes no other thing for a file with data', () => {
@@ -120,6 +125,16 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
     });
   });
 });
+
+function cachedPages(line: string): number {
+  return pagesOf(
+    line
+      .trim()
+      .split(',')
+      .filter((run) => !run.startsWith('-'))
+      .join(','),
+  );
+}
 
 /** "node count,node count…" */
 function pagesOf(line: string): number {
