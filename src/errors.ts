@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'map-rows-nodes'
   | 'topology-unreadable'
   | 'plan-impossible'
+  | 'export-impossible'
   | 'flag-conflict'
   | 'command-not-found'
   | 'native-missing'

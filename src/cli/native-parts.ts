@@ -2,13 +2,30 @@
 // Where the native parts lie once scripts/build.mjs has made them; null where it has not.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { NumashardError } from '../errors.js';
 import type { CommandContext } from './context.js';
 
 type Place = Pick<CommandContext, 'projectDirectory'>;
 
-/** What goes into LD_PRELOAD. */
 export function preloadPath(place: Place): string | null {
   return builtFile(place, 'libnumashard.so');
+}
+
+/**
+ * The value of LD_PRELOAD: our library in front of what is preloaded already. The loader splits it at spaces and
+ * colons and expands `$` (ld.so(8)), with nothing to escape them: throws `native-missing` for such a path.
+ */
+export function preloadValue(library: string, already: string | undefined): string {
+  const odd = /[\s:$]/.exec(library)?.[0];
+  if (odd !== undefined) {
+    const message = `LD_PRELOAD cannot name ${library}: the loader takes ${JSON.stringify(odd)} for its own`;
+    throw new NumashardError('native-missing', message, {
+      hint: 'move numashard to a folder without spaces, colons and dollar signs in its path',
+      exitCode: 4,
+    });
+  }
+  const others = (already ?? '').split(/[\s:]+/).filter((path) => path !== '' && path !== library);
+  return [library, ...others].join(':');
 }
 
 function builtFile({ projectDirectory }: Place, name: string): string | null {

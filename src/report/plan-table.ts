@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The text of `numashard plan`: one line per strategy, the chosen one marked; and the environment as exports.
+// The text of `numashard plan`: one line per strategy, the chosen one marked.
 import type { Plan, StrategyPlan } from '../plan/types.js';
 import { type Column, formatBytes, renderTable } from './text-table.js';
 
@@ -24,8 +24,12 @@ export function renderPlan(plan: Plan): string {
   return [
     renderTable(columns, rows),
     `chosen: ${plan.chosen} with ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}`,
-    ...plan.warnings.map(({ code, message }) => `warning: ${message} [${code}]`),
+    ...renderPlanWarnings(plan),
   ].join('\n');
+}
+
+export function renderPlanWarnings({ warnings }: Pick<Plan, 'warnings'>): string[] {
+  return warnings.map(({ code, message }) => `warning: ${message} [${code}]`);
 }
 
 function fitting({ fits, missingBytes }: StrategyPlan): string {
@@ -37,15 +41,4 @@ function perNode(figures: Readonly<Record<string, number>>, format: (figure: num
   return Object.entries(figures)
     .map(([node, figure]) => `${node}: ${format(figure)}`)
     .join(', ');
-}
-
-/** Lines for a shell to evaluate, or for an environment file as systemd and container tools read them. */
-export function renderExports(
-  plan: Pick<Plan, 'environment' | 'threads'>,
-  format: 'shell' | 'env' = 'shell',
-): string {
-  const lines = Object.entries(plan.environment).map(([name, value]) =>
-    format === 'env' ? `${name}=${value}` : `export ${name}='${value.replaceAll("'", `'\\''`)}'`,
-  );
-  return [`# run llama.cpp with -t ${plan.threads}`, ...lines].join('\n');
 }

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -11,6 +12,7 @@ import {
   machineDirectory,
   numashard,
   openFolder,
+  projectDirectory,
   tinyModelFile,
 } from './numashard.js';
 
@@ -135,13 +137,31 @@ describe('plan', () => {
     expect(numashard(words).stdout).toMatch(/^chosen: layers/m);
   });
 
-  it('exports what a shell can evaluate, and what an environment file holds', () => {
+  it('exports all it takes, to a shell and as an environment file', () => {
     const words = ['plan', model, '--machine', fourNodes, '--threads', '8'];
-    const script = `${numashard([...words, '--export']).stdout}\nprintf %s "$GGML_NUMA_SHARD_MAP"`;
-    expect(
-      execFileSync('sh', ['-c', script.replace(/^export LD_PRELOAD.*$/m, '')], { encoding: 'utf8' }),
-    ).toBe('*:rows');
-    expect(numashard([...words, '--export=env']).stdout).toMatch(/^GGML_NUMA_SHARD_MAP=\*:rows$/m);
+    const library = join(projectDirectory, 'native/build/libnumashard.so');
+    const wanted = ['*:rows', '0:2,1:2,2:2,3:2', `${library}:/lib/other.so`];
+    const { stdout, stderr } = numashard([...words, '--export'], { LD_PRELOAD: '/lib/other.so' });
+    const names = ['GGML_NUMA_SHARD_MAP', 'GGML_NUMA_SHARD_THREADS', 'LD_PRELOAD'];
+    const script = `eval "$1"; printf '%s\\n' ${names.map((name) => `"$${name}"`).join(' ')}`;
+    expect(execFileSync('sh', ['-c', script, 'sh', stdout], { encoding: 'utf8' }).trim().split('\n')).toEqual(
+      wanted,
+    );
+    expect(stderr).toMatch(/^numashard: start llama\.cpp with -t 8$/m);
+    const file = numashard([...words, '--export=env'], { LD_PRELOAD: '/lib/other.so' }).stdout;
+    expect(file.trim().split('\n').sort()).toEqual([
+      'GGML_NUMA_SHARD_MAP=*:rows',
+      'GGML_NUMA_SHARD_THREADS=0:2,1:2,2:2,3:2',
+      `LD_PRELOAD=${library}`,
+    ]);
+  });
+
+  it('exports nothing where nothing is placed, and says so', () => {
+    const words = ['plan', model, '--machine', machineDirectory(folder, 'no-nodes'), '--export'];
+    const { exitCode, stdout, stderr } = numashard(words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(stderr).toContain('[one-node]');
+    expect(stderr).toContain('numashard: flat: there is nothing to set');
   });
 });
 

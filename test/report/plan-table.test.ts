@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { planPlacement } from '../../src/plan/plan-placement.js';
-import { renderExports, renderPlan } from '../../src/report/plan-table.js';
+import { renderPlan } from '../../src/report/plan-table.js';
 import { GiB, machine, model } from '../plan/machines.js';
 
 const plan = planPlacement({
@@ -25,22 +24,6 @@ describe('renderPlan', () => {
         'chosen: rows with 8 threads',
         `warning: rows lacks free memory: ${3 * GiB} bytes on node 0; what fits: flat, isolate, layers [does-not-fit]`,
       ].join('\n'),
-    );
-  });
-});
-
-describe('renderExports', () => {
-  it('is read back by a shell as it was', () => {
-    const environment = { GGML_NUMA_SHARD_MAP: "name='a b':0,*:rows(0,2)", LD_PRELOAD: '/opt/lib $x.so' };
-    const script = `${renderExports({ environment, threads: 8 })}\nprintf '%s|%s' "$GGML_NUMA_SHARD_MAP" "$LD_PRELOAD"`;
-    expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' })).toBe(
-      Object.values(environment).join('|'),
-    );
-  });
-
-  it('is a plain environment file', () => {
-    expect(renderExports(plan, 'env')).toBe(
-      '# run llama.cpp with -t 8\nGGML_NUMA_SHARD_MAP=*:rows\nGGML_NUMA_SHARD_THREADS=0:4,1:4',
     );
   });
 });

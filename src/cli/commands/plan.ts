@@ -3,13 +3,14 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { NumashardError } from '../../errors.js';
-import { planDocument } from '../../plan/plan-document.js';
+import { type PlanDocument, planDocument } from '../../plan/plan-document.js';
 import { planPlacement } from '../../plan/plan-placement.js';
 import type { Plan, StrategyName } from '../../plan/types.js';
-import { renderExports, renderPlan } from '../../report/plan-table.js';
+import { type ExportFormat, renderExports } from '../../report/exports.js';
+import { renderPlan, renderPlanWarnings } from '../../report/plan-table.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
-import { preloadPath } from '../native-parts.js';
+import { preloadPath, preloadValue } from '../native-parts.js';
 import { openMachine } from '../open-machine.js';
 import { openModel } from '../open-model.js';
 import { machineOption, strategyOption, threadsOption, wholeNumber } from '../options.js';
@@ -32,6 +33,7 @@ export function planCommand(context: CommandContext): Command {
     examples: [
       'numashard plan model.gguf --threads 64',
       'eval "$(numashard plan model.gguf --export)"',
+      'numashard plan model.gguf --threads 64 --export=env > /etc/llama-server.env',
       'numashard plan --layers 32 --machine recorded-machine.tar.gz --strategy layers',
     ],
   })
@@ -46,7 +48,10 @@ export function planCommand(context: CommandContext): Command {
     )
     .addOption(strategyOption())
     .addOption(
-      new Option('--export [format]', 'print the environment for a shell, or for an environment file')
+      new Option(
+        '--export [format]',
+        'print what to set, for a shell or as an environment file (systemd, docker)',
+      )
         .choices(['shell', 'env'])
         .conflicts('json'),
     )
@@ -61,12 +66,33 @@ export function planCommand(context: CommandContext): Command {
         promptThreads: options.promptThreads ?? null,
         strategy: options.strategy ?? null,
       });
-      const document = planDocument(plan, { command: command(plan, path), preload: preloadPath(context) });
-      const { export: format } = options;
-      emit(context, options, document, () =>
-        format ? renderExports(document, format === 'env' ? 'env' : 'shell') : renderPlan(plan),
-      );
+      const isForFile = options.export === 'env';
+      const document = planDocument(plan, {
+        command: command(plan, path),
+        preload: preloadOf(context, isForFile ? undefined : context.env['LD_PRELOAD']),
+      });
+      if (options.export === undefined) emit(context, options, document, () => renderPlan(plan));
+      else exportPlan(context, plan, document, isForFile ? 'env' : 'shell');
     });
+}
+
+/** What a shell preloads already is kept; a service or a container has another environment. */
+function preloadOf(context: CommandContext, already: string | undefined): string | null {
+  const library = preloadPath(context);
+  return library === null ? null : preloadValue(library, already);
+}
+
+/** Nothing but the variables on standard output: what else there is to know goes to standard error. */
+function exportPlan(context: CommandContext, plan: Plan, document: PlanDocument, format: ExportFormat): void {
+  const { environment } = document;
+  context.stdout(renderExports(environment, format));
+  for (const line of renderPlanWarnings(plan)) context.stderr(`${line}\n`);
+  const say = (line: string): void => context.stderr(`numashard: ${line}\n`);
+  if (Object.keys(environment).length === 0) say(`${plan.chosen}: there is nothing to set`);
+  else say(`start llama.cpp with -t ${plan.threads}`);
+  if (Object.keys(environment).length > 0 && environment['LD_PRELOAD'] === undefined) {
+    say('LD_PRELOAD is left out, libnumashard.so is not built here: add it with its path on the server');
+  }
 }
 
 function command({ threads, promptThreads }: Plan, model: string | undefined): string[] {

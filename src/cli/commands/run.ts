@@ -21,7 +21,7 @@ import { verifyProcess } from '../../verify/verify-process.js';
 import { createWitness, type Sighting, type Witness } from '../../verify/witness.js';
 import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
-import { preloadPath } from '../native-parts.js';
+import { preloadPath, preloadValue } from '../native-parts.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
 import { strategyOption } from '../options.js';
@@ -143,7 +143,7 @@ async function launchWatched(
   const environment = {
     ...prepared.environment,
     [environmentNames.gate]: gate.path,
-    LD_PRELOAD: [preload, env['LD_PRELOAD']].filter(Boolean).join(':'),
+    LD_PRELOAD: preloadValue(preload, env['LD_PRELOAD']),
   };
   const started = new Date();
   try {
