@@ -15,6 +15,7 @@ export const hostPackages = {
   'apt-get': 'apt',
   'apt-config': 'apt',
   tar: 'tar',
+  xz: 'xz-utils',
   setpriv: 'util-linux',
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };

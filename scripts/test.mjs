@@ -82,20 +82,25 @@ function readReport(file) {
 async function prepareGuest() {
   const load = (/** @type {string} */ module) =>
     import(new URL(`../dist/lab/${module}`, import.meta.url).href);
-  const [{ prepareGuestImage }, { loadMachine }] = await Promise.all([
+  const [{ prepareGuestImage }, { loadMachine, kernelNames }] = await Promise.all([
     load('guest-image.js'),
     load('machine.js'),
   ]);
   const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  const start = performance.now();
-  try {
-    const { versions } = await prepareGuestImage(loadMachine('x86-4n'), join(cache, 'numashard', 'lab'));
-    const seconds = (performance.now() - start) / 1000;
-    const { llamaCpp, ggml, kernel, node } = versions;
-    process.stdout.write(`\nlab: Linux ${kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`);
-    if (seconds > 1) process.stdout.write(`set-up: the guest system, ${seconds.toFixed(1)} s of downloads\n`);
-  } catch (thrown) {
-    // The tests that need it will fail and say so again, each in its place.
-    process.stderr.write(`error: no guest system: ${thrown instanceof Error ? thrown.message : thrown}\n`);
+  process.stdout.write('\n');
+  for (const kernel of kernelNames) {
+    const start = performance.now();
+    try {
+      const machine = { ...loadMachine('x86-4n'), kernel };
+      const { versions } = await prepareGuestImage(machine, join(cache, 'numashard', 'lab'));
+      const seconds = (performance.now() - start) / 1000;
+      const { llamaCpp, ggml, node } = versions;
+      process.stdout.write(`lab: ${versions.kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`);
+      if (seconds > 1)
+        process.stdout.write(`set-up: the guest system, ${seconds.toFixed(1)} s of downloads\n`);
+    } catch (thrown) {
+      // The tests that need it will fail and say so again, each in its place.
+      process.stderr.write(`error: no guest system: ${thrown instanceof Error ? thrown.message : thrown}\n`);
+    }
   }
 }

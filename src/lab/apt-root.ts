@@ -11,12 +11,8 @@ import { debianKeyring, runTool } from './host-tools.js';
 /** Runs apt-get in the private root. */
 export type Apt = (...args: string[]) => Promise<string>;
 
-/** Makes an apt root in an empty folder and reads the package lists of the suites. */
-export async function makeAptRoot(
-  aptRoot: string,
-  architecture: string,
-  suites: readonly string[],
-): Promise<Apt> {
+/** Makes an apt root in an empty folder and reads the package lists of a suite. */
+export async function makeAptRoot(aptRoot: string, architecture: string, suite: string): Promise<Apt> {
   const mirror = debianMirror(await systemSources());
   if (!mirror) {
     throw new NumashardError(
@@ -40,7 +36,7 @@ export async function makeAptRoot(
   await writeFile(join(aptRoot, 'status'), '');
   await writeFile(
     join(aptRoot, 'etc/apt/sources.list'),
-    suites.map((suite) => `deb [signed-by=${debianKeyring}] ${mirror} ${suite} main\n`).join(''),
+    `deb [signed-by=${debianKeyring}] ${mirror} ${suite} main\n`,
   );
   const configuration = join(aptRoot, 'apt.conf');
   await writeFile(configuration, aptConfiguration(aptRoot, architecture, await systemTransport()));

@@ -5,7 +5,7 @@ import { prepareGuestImage } from './guest-image.js';
 import { prepareModelImages, prepareProjectImage } from './host-images.js';
 import { requireLabTools } from './host-tools.js';
 import { LabMachine } from './lab-machine.js';
-import { loadMachine, type MachineDescription } from './machine.js';
+import { type KernelName, loadMachine, type MachineDescription } from './machine.js';
 import { orTimeout } from './or-timeout.js';
 import type { OnLabProgress } from './progress.js';
 import { Qemu } from './qemu.js';
@@ -17,6 +17,8 @@ const bootTimeoutMilliseconds = 120_000;
 export interface BootOptions {
   /** A name (`x86-4n`), the path of a machine file, or the machine itself. */
   readonly machine: string | MachineDescription;
+  /** Instead of the machine's own. */
+  readonly kernel?: KernelName;
   /** Host files that appear as /models/NAME. */
   readonly models?: readonly string[];
   /** Whether the project is mounted at /numashard, with `numashard` in $PATH. */
@@ -28,7 +30,7 @@ export interface BootOptions {
 }
 
 export async function bootMachine(options: BootOptions): Promise<LabMachine> {
-  const machine = typeof options.machine === 'string' ? loadMachine(options.machine) : options.machine;
+  const machine = machineOf(options);
   requireLabTools();
   const { cacheDirectory, onProgress } = options;
   const models = await prepareModelImages(options.models ?? [], cacheDirectory, onProgress);
@@ -56,4 +58,9 @@ export async function bootMachine(options: BootOptions): Promise<LabMachine> {
     throw error;
   }
   return new LabMachine(machine, image.versions, (performance.now() - start) / 1000, qemu, channel);
+}
+
+function machineOf({ machine, kernel }: BootOptions): MachineDescription {
+  const described = typeof machine === 'string' ? loadMachine(machine) : machine;
+  return kernel === undefined ? described : { ...described, kernel };
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Demo models as files in the lab's cache, written when first asked for.
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { NumashardError } from '../errors.js';
+import { makeOnce } from './make-once.js';
 import { buildDemoModel, type DemoModelName, demoModels } from './models.js';
 import type { OnLabProgress } from './progress.js';
 
@@ -19,13 +18,10 @@ export async function demoModelFile(
   const spec = demoModels[name];
   const key = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
   const path = join(cacheDirectory, 'models', key, `${name}.gguf`);
-  if (existsSync(path)) return path;
-  onProgress?.({ step: 'build', what: `demo model ${name}` });
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}`;
-  await buildDemoModel(temporary, spec);
-  await rename(temporary, path);
-  return path;
+  return makeOnce(path, async (work) => {
+    onProgress?.({ step: 'build', what: `demo model ${name}` });
+    await buildDemoModel(work, spec);
+  });
 }
 
 /** A model as a person names it: a file's path, or `demo:NAME`. */

@@ -1,33 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Gets the Debian packages an emulated machine is made of; which belong together is apt's own answer.
+// Gets Debian packages for an emulated machine; which belong together is apt's own answer.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NumashardError } from '../errors.js';
 import { type Apt, makeAptRoot } from './apt-root.js';
-import type { MachineDescription } from './machine.js';
 import type { OnLabProgress } from './progress.js';
 
-const debianArchitectures = { 'x86-64': 'amd64' } as const;
+/** Packages of one suite, with what they depend on. */
+export interface PackageRequest {
+  /** As Debian names it: `amd64`. */
+  readonly architecture: string;
+  readonly suite: string;
+  readonly packages: readonly string[];
+  /** Only these of all that are found; the others are not downloaded. */
+  readonly only?: RegExp;
+}
 
-/** llama.cpp is in unstable only, and brings unstable's C library with it. */
-const rootSuite = 'unstable';
-const rootPackages = [
-  ...['llama.cpp-tools', 'llama.cpp-tools-extra', 'nodejs', 'numactl', 'busybox-static'],
-  // Named although the others depend on them: they are what the machine is for.
-  ...['libggml0', 'libllama0', 'libc6', 'libgomp1'],
-];
-
-/** Kernels by series. The image package's dependencies (initramfs-tools, udev, …) are not used. */
-const kernels = {
-  '6.1': { suite: 'bookworm', metaPackage: 'linux-image-cloud-amd64', image: /^linux-image-\d/ },
-} as const;
-
-/** What the packages below are for, as one text: another request is another image. */
-export function packageRequest(machine: MachineDescription): string {
-  const kernel = kernels[machine.kernel];
-  return [machine.architecture, rootSuite, ...rootPackages, kernel.suite, kernel.metaPackage].join(' ');
+/** A name for what a request is answered with: another request is another image. */
+export function requestKey(request: PackageRequest, recipe: string): string {
+  const { architecture, suite, packages, only } = request;
+  const words = [recipe, architecture, suite, ...packages, only?.source ?? ''];
+  return createHash('sha256').update(words.join(' ')).digest('hex').slice(0, 16);
 }
 
 export interface GuestPackage {
@@ -35,11 +30,6 @@ export interface GuestPackage {
   readonly version: string;
   /** The downloaded .deb. */
   readonly path: string;
-}
-
-export interface GuestPackages {
-  readonly kernel: GuestPackage;
-  readonly root: readonly GuestPackage[];
 }
 
 interface ArchiveFile {
@@ -50,44 +40,36 @@ interface ArchiveFile {
   readonly sha256: string;
 }
 
-/** Resolves, downloads and verifies all packages of a machine; what an earlier call left in `directory` is reused. */
-export async function fetchGuestPackages(
-  machine: MachineDescription,
+/** Resolves, downloads and verifies; what an earlier call left in `directory` is reused. */
+export async function fetchPackages(
+  request: PackageRequest,
   directory: string,
   onProgress?: OnLabProgress,
-): Promise<GuestPackages> {
+): Promise<GuestPackage[]> {
+  const { architecture, suite, only } = request;
   await mkdir(join(directory, 'packages'), { recursive: true });
   const aptRoot = await mkdtemp(join(directory, 'apt-'));
   try {
-    const suites = [kernels[machine.kernel].suite, rootSuite];
-    const apt = await makeAptRoot(aptRoot, debianArchitectures[machine.architecture], suites);
-    const kernel = kernels[machine.kernel];
-    const kernelFiles = await resolvePackages(apt, [`${kernel.metaPackage}/${kernel.suite}`]);
-    const kernelFile = kernelFiles.find(({ name }) => kernel.image.test(name));
-    if (!kernelFile) {
+    const apt = await makeAptRoot(aptRoot, architecture, suite);
+    const found = await resolvePackages(apt, request.packages);
+    const files = only ? found.filter(({ name }) => only.test(name)) : found;
+    if (files.length === 0) {
       throw new NumashardError(
         'lab-failed',
-        `${kernel.metaPackage} of ${kernel.suite} names no kernel image`,
-        {
-          exitCode: 4,
-        },
+        `no package named like ${only?.source} belongs to ${request.packages.join(' ')} of ${suite}`,
+        { exitCode: 4 },
       );
     }
-    const rootFiles = await resolvePackages(apt, ['-t', rootSuite, ...rootPackages]);
-    await download(apt, [kernelFile, ...rootFiles], directory, aptRoot, onProgress);
-    const [kernelPackage, ...root] = [kernelFile, ...rootFiles].map(
-      ({ name, version, fileName }): GuestPackage => ({
-        name,
-        version,
-        path: packagePath(directory, fileName),
-      }),
-    );
-    return { kernel: kernelPackage as GuestPackage, root };
+    await download(apt, files, directory, aptRoot, onProgress);
+    return files.map(({ name, version, fileName }) => ({
+      name,
+      version,
+      path: packagePath(directory, fileName),
+    }));
   } finally {
     await rm(aptRoot, { recursive: true, force: true });
   }
 }
-
 /** Asks apt which files a set of packages needs on an empty system. */
 async function resolvePackages(apt: Apt, packages: readonly string[]): Promise<ArchiveFile[]> {
   const lines = await apt('install', '--print-uris', '-qq', '-o', 'Acquire::ForceHash=SHA256', ...packages);

@@ -2,10 +2,11 @@
 // Drives made from the host's own files: the project under test and model files. Kept until what they hold changes.
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { NumashardError } from '../errors.js';
 import { ext4FromDirectory, ext4FromFile } from './ext4.js';
+import { makeOnce } from './make-once.js';
 import type { OnLabProgress } from './progress.js';
 
 /** QEMU's PCI bus has 32 slots; some are the machine's own. */
@@ -36,7 +37,7 @@ async function modelImage(model: string, directory: string, onProgress?: OnLabPr
   const { size, mtimeMs } = await stat(path).catch((cause: Error) => {
     throw new NumashardError('file-unreadable', `cannot read model ${model}: ${cause.message}`, { cause });
   });
-  return cached(join(directory, 'drives'), `model-${digest([path, size, mtimeMs])}`, async (image) => {
+  return makeOnce(join(directory, 'drives', `model-${digest([path, size, mtimeMs])}.ext4`), async (image) => {
     onProgress?.({ step: 'build', what: `drive of ${basename(model)}` });
     await ext4FromFile(path, basename(model), image);
   });
@@ -56,7 +57,7 @@ export async function prepareProjectImage(
   const files = (await Promise.all(parts.map((part) => listFiles(projectDirectory, part)))).flat();
   const checkout = `project-${digest(resolve(projectDirectory))}`;
   const drives = join(directory, 'drives');
-  return cached(drives, `${checkout}-${digest(files)}`, async (image) => {
+  return makeOnce(join(drives, `${checkout}-${digest(files)}.ext4`), async (image) => {
     await removeOld(drives, checkout);
     onProgress?.({ step: 'build', what: 'drive of the project' });
     const staging = await mkdtemp(`${image}.staging-`);
@@ -96,26 +97,6 @@ async function removeOld(directory: string, prefix: string): Promise<void> {
     const isOld = name.startsWith(prefix) && Date.now() - (await stat(path)).mtimeMs > dayMilliseconds;
     if (isOld) await rm(path, { force: true });
   }
-}
-
-/** Makes an image under a name that stands for what it holds, beside its place first, so that nobody sees half. */
-async function cached(
-  directory: string,
-  name: string,
-  make: (image: string) => Promise<void>,
-): Promise<string> {
-  const path = join(directory, `${name}.ext4`);
-  if (existsSync(path)) return path;
-  await mkdir(directory, { recursive: true });
-  const work = await mkdtemp(join(directory, 'building-'));
-  try {
-    const image = join(work, 'image');
-    await make(image);
-    await rename(image, path);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return path;
 }
 
 function digest(value: unknown): string {

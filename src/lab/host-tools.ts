@@ -13,6 +13,7 @@ export const neededTools = {
   'apt-get': 'apt',
   'apt-config': 'apt',
   tar: 'tar',
+  xz: 'xz-utils',
   setpriv: 'util-linux',
 } as const;
 

@@ -4,6 +4,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { NumashardError } from '../errors.js';
 
+/** Bookworm's kernel, and the current one of Debian unstable. */
+export const kernelNames = ['6.1', 'unstable'] as const;
+export type KernelName = (typeof kernelNames)[number];
+
 interface MachineNode {
   /** CPUs of this node; 0 makes a node of memory only. */
   readonly cpus: number;
@@ -14,8 +18,7 @@ export interface MachineDescription {
   readonly name: string;
   readonly description?: string;
   readonly architecture: 'x86-64';
-  /** Kernel series, a key of guest-packages' table. */
-  readonly kernel: '6.1';
+  readonly kernel: KernelName;
   /** In order of node id. */
   readonly nodes: readonly MachineNode[];
   /** As firmware would report them (SLIT): distances[i][j] from node i to node j, 10 on the diagonal. */
@@ -82,7 +85,10 @@ export function parseMachine(text: string, where: string): MachineDescription {
   }
   if (architecture !== 'x86-64')
     throw invalid(where, `architecture: ${JSON.stringify(architecture)} is not "x86-64"`);
-  if (kernel !== '6.1') throw invalid(where, `kernel: ${JSON.stringify(kernel)} is not "6.1"`);
+  if (!isKernelName(kernel)) {
+    const known = kernelNames.map((each) => `"${each}"`).join(' or ');
+    throw invalid(where, `kernel: ${JSON.stringify(kernel)} is not ${known}`);
+  }
   if (!Array.isArray(nodes) || nodes.length === 0 || nodes.length > nodeLimit) {
     throw invalid(where, `nodes: must be a list of 1 to ${nodeLimit} nodes`);
   }
@@ -133,6 +139,10 @@ function checkDistances(rows: unknown, count: number, where: string): number[][]
     });
     return row as number[];
   });
+}
+
+function isKernelName(value: unknown): value is KernelName {
+  return kernelNames.some((name) => name === value);
 }
 
 function isObject(value: unknown): value is { readonly [key in MachineKey]?: unknown } {

@@ -26,7 +26,7 @@ describe('a machine file that is wrong', () => {
     ['name with a slash', { name: '../x' }, /name:/],
     ['no name', { name: undefined }, /name: undefined/],
     ['architecture', { architecture: 'vax' }, /architecture: "vax"/],
-    ['kernel', { kernel: '2.6' }, /kernel: "2\.6"/],
+    ['kernel', { kernel: '2.6' }, /kernel: "2\.6" is not "6\.1" or "unstable"/],
     ['no nodes', { nodes: [] }, /nodes: .* 1 to 128/],
     ['too many nodes', { nodes: Array(129).fill(machine.nodes[0]) }, /nodes: .* 1 to 128/],
     ['a node that is a number', { nodes: [3, machine.nodes[1]] }, /nodes\[0\] is not an object/],

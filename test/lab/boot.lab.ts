@@ -44,8 +44,9 @@ describe('the machine', () => {
     expect(await output('numactl --hardware')).toContain('available: 4 nodes (0-3)');
   });
 
-  it('is set up like a server: name, loopback, cgroups, balancing, caches that can be dropped', async () => {
+  it('is set up like a server: name, kernel, loopback, cgroups, balancing, caches that can be dropped', async () => {
     expect(await output('hostname')).toBe('x86-4n');
+    expect(machine.versions.kernel.split(' ')[0]).toBe(`linux-image-${await output('uname -r')}`);
     expect(await output('cat /proc/sys/kernel/numa_balancing')).toBe('1');
     expect(
       await output('ping -c 1 -W 5 127.0.0.1 >/dev/null && cat /sys/fs/cgroup/cgroup.controllers'),
@@ -209,6 +210,23 @@ describe('another machine', () => {
     expect(hardware).toContain('node 0 cpus: 0\n');
     expect(hardware).toContain('node 1 cpus: 1 2\n');
     expect(hardware).toContain('node 2 cpus:\n');
+  });
+});
+
+describe('another kernel', () => {
+  it("is Debian unstable's, on the same machine", async () => {
+    const { versions, exitCode, stdout } = await labRun({
+      machine: 'x86-4n',
+      kernel: 'unstable',
+      command: ['sh', '-c', 'uname -r; cat /sys/devices/system/node/online; llama-bench --version 2>&1'],
+      ...setting,
+    });
+    expect(exitCode).toBe(0);
+    const [release = '', online, ...said] = stdout.toString().split('\n');
+    expect(versions.kernel.split(' ')[0]).toBe(`linux-image-${release}`);
+    expect(Number.parseInt(release, 10), release).toBeGreaterThanOrEqual(7);
+    expect(online).toBe('0-3');
+    expect(said.join('\n')).toContain('haswell');
   });
 });
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // numashard lab run: one command in an emulated machine, its output passed on as it comes.
 import { join } from 'node:path';
+import type { KernelName } from '../../lab/machine.js';
 import { labRun } from '../../lab/run.js';
 import type { CommandContext } from '../context.js';
 import { labProgress } from '../lab-progress.js';
 
 export interface LabRunOptions {
   readonly machine: string;
+  readonly kernel?: KernelName;
   readonly model?: readonly string[];
   readonly out?: string;
   readonly user?: true;
@@ -15,12 +17,13 @@ export interface LabRunOptions {
 export async function runInLab(
   context: CommandContext,
   command: readonly string[],
-  { machine, model, out, user }: LabRunOptions,
+  { machine, kernel, model, out, user }: LabRunOptions,
 ): Promise<void> {
   const progress = labProgress(context);
   try {
     const { exitCode, signal } = await labRun({
       machine,
+      ...(kernel === undefined ? {} : { kernel }),
       command,
       models: model ?? [],
       ...(out === undefined ? {} : { outDirectory: out }),

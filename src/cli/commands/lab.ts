@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // numashard lab: emulated NUMA machines, and models to run in them.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { kernelNames } from '../../lab/machine.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand, defineCommandWithChild, defineGroup } from '../define-command.js';
 import { oneMore, threadsOption } from '../options.js';
@@ -18,6 +19,7 @@ export function labCommand(context: CommandContext): Command {
     ],
   })
     .option('--machine <name>', 'one of `lab list`, or the path of a machine file', 'x86-4n')
+    .addOption(new Option('--kernel <name>', "instead of the machine's own").choices(kernelNames))
     .option(
       '--model <file>',
       'a model, there as /models/NAME; demo:NAME for one of `lab list`; repeatable',

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The kernel of an emulated machine, as Debian ships it, with the drivers to reach its drives; made once and kept.
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NumashardError } from '../errors.js';
+import { fetchPackages, type PackageRequest, requestKey } from './guest-packages.js';
+import { runTool } from './host-tools.js';
+import { extractModules } from './kernel-modules.js';
+import type { KernelName, MachineDescription } from './machine.js';
+import { makeOnce } from './make-once.js';
+import type { OnLabProgress } from './progress.js';
+
+/** Raise when the way a kernel is kept changes: those kept otherwise are then not found. */
+const recipe = '1';
+
+interface KernelSource extends PackageRequest {
+  readonly modules: readonly string[];
+}
+
+const modules = ['virtio_pci', 'virtio_blk', 'virtio_console', 'ext4'];
+/** What an image package depends on besides (initramfs tools, udev, …) is of no use here. */
+const only = /^linux-(image|binary|modules|base)-\d/;
+const cloud = { architecture: 'amd64', packages: ['linux-image-cloud-amd64'], only, modules };
+
+const kernels: Record<MachineDescription['architecture'], Record<KernelName, KernelSource>> = {
+  'x86-64': {
+    '6.1': { ...cloud, suite: 'bookworm' },
+    unstable: { ...cloud, suite: 'unstable' },
+  },
+};
+
+/** Returns the folder of the machine's kernel below `directory`: `vmlinuz`, `modules/`, `versions.json`. */
+export function prepareKernel(
+  { architecture, kernel }: MachineDescription,
+  directory: string,
+  onProgress?: OnLabProgress,
+): Promise<string> {
+  const source = kernels[architecture][kernel];
+  const key = requestKey(source, `${recipe} ${source.modules}`);
+  return makeOnce(join(directory, 'kernels', `${architecture}-${kernel}-${key}`), async (work) => {
+    const packages = await fetchPackages(source, directory, onProgress);
+    onProgress?.({ step: 'build', what: `kernel ${kernel} for ${architecture}` });
+    const unpacked = `${work}.unpacked`;
+    for (const { path } of packages) await runTool('dpkg-deb', ['-x', path, unpacked]);
+    await mkdir(join(work, 'modules'), { recursive: true });
+    await copyFile(await findImage(unpacked), join(work, 'vmlinuz'));
+    const order = await extractModules(unpacked, source.modules, join(work, 'modules'));
+    await writeFile(join(work, 'modules', 'order'), order.map((file) => `${file}\n`).join(''));
+    const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
+    await writeFile(join(work, 'versions.json'), `${JSON.stringify(versions, null, 2)}\n`);
+  });
+}
+
+/** boot/vmlinuz-VERSION, boot/vmlinux-VERSION or, since Debian 14, usr/lib/modules/VERSION/vmlinuz. */
+async function findImage(unpacked: string): Promise<string> {
+  const files = await readdir(unpacked, { recursive: true });
+  const image = files.find((file) => /(^|\/)vmlinu[xz](-[^/]*)?$/.test(file));
+  if (image) return join(unpacked, image);
+  throw new NumashardError('lab-failed', 'the kernel package has no kernel', { exitCode: 4 });
+}
