@@ -6,11 +6,13 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure, report } from './failure.mjs';
+import { nodeLlamaLibraries } from './node-llama-libraries.mjs';
 import { setUp } from './setup.mjs';
 import { countLine, countTests, sumCounts } from './test-count.mjs';
 
 /** @typedef {import('./test-count.mjs').TestCount} TestCount */
 
+const labCache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'numashard', 'lab');
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** @type {TestCount[]} */
 const counts = [];
@@ -86,21 +88,30 @@ async function prepareGuest() {
     load('guest-image.js'),
     load('machine.js'),
   ]);
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   process.stdout.write('\n');
   for (const kernel of kernelNames) {
-    const start = performance.now();
-    try {
+    await prepare('the guest system', async () => {
       const machine = { ...loadMachine('x86-4n'), kernel };
-      const { versions } = await prepareGuestImage(machine, join(cache, 'numashard', 'lab'));
-      const seconds = (performance.now() - start) / 1000;
+      const { versions } = await prepareGuestImage(machine, labCache);
       const { llamaCpp, ggml, node } = versions;
       process.stdout.write(`lab: ${versions.kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`);
-      if (seconds > 1)
-        process.stdout.write(`set-up: the guest system, ${seconds.toFixed(1)} s of downloads\n`);
-    } catch (thrown) {
-      // The tests that need it will fail and say so again, each in its place.
-      process.stderr.write(`error: no guest system: ${thrown instanceof Error ? thrown.message : thrown}\n`);
-    }
+    });
+  }
+  await prepare("node-llama-cpp's libraries", () => nodeLlamaLibraries(labCache));
+}
+
+/**
+ * @param {string} what
+ * @param {() => unknown} work
+ */
+async function prepare(what, work) {
+  const start = performance.now();
+  try {
+    await work();
+    const seconds = (performance.now() - start) / 1000;
+    if (seconds > 1) process.stdout.write(`set-up: ${what}, ${seconds.toFixed(1)} s of downloads\n`);
+  } catch (thrown) {
+    // The tests that need it will fail and say so again, each in its place.
+    process.stderr.write(`error: ${what}: ${thrown instanceof Error ? thrown.message : thrown}\n`);
   }
 }
