@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The public library: the pure parts, which run on any system and start nothing.
 export { type ErrorCode, type ErrorDetails, type ExitCode, NumashardError } from './errors.js';
+export type { GgufForm, GgufVersion } from './gguf/form.js';
 export { type ReadGgufOptions, readGguf } from './gguf/read-gguf.js';
+export { readGgufParts } from './gguf/read-parts.js';
 export type { GgufFile, GgufSkippedArray, GgufTensor, GgufValue } from './gguf/types.js';
 export { classifyTensor, type TensorClass } from './model/classify-tensor.js';
 export { describeModel } from './model/describe-model.js';

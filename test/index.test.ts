@@ -16,6 +16,7 @@ it('offers these names', () => {
     'planPlacement',
     'printShardMap',
     'readGguf',
+    'readGgufParts',
     'readTopology',
     'resolveShardMap',
   ]);

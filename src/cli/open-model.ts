@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A model as the user names it: a GGUF file, of a split model its first.
-import { readGguf } from '../gguf/read-gguf.js';
+// A model as the user names it: a GGUF file, of a split model any part.
+import { readGgufParts } from '../gguf/read-parts.js';
 import { describeModel } from '../model/describe-model.js';
 import type { Model } from '../model/types.js';
 
 export async function openModel(path: string): Promise<Model> {
-  return describeModel(await readGguf(path));
+  return describeModel(await readGgufParts(path));
 }

@@ -8,6 +8,8 @@ import { refuse } from './open-file.js';
 /** One read of this size holds most headers but for their vocabulary; larger windows measured no faster. */
 const WINDOW_BYTES = 256 * 1024;
 
+export const CHANGED_HINT = 'wait until the download or copy is complete, then try again';
+
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export class Cursor {
@@ -16,6 +18,8 @@ export class Cursor {
   /** What is being read, for error messages: "header", "metadata", "tensor table". */
   section = 'header';
   littleEndian = true;
+  /** Of counts, lengths and dimensions: 4 in version 1, 8 since. */
+  sizeBytes: 4 | 8 = 8;
 
   readonly #fd: number;
   #bytes: Uint8Array;
@@ -24,11 +28,13 @@ export class Cursor {
   #windowLength = 0;
   #position = 0;
 
-  constructor(fd: number, path: string, byteLength: number) {
+  /** `start`: where in the file the GGUF begins, at most `byteLength`. Positions are counted from the file's start. */
+  constructor(fd: number, path: string, byteLength: number, start = 0) {
     this.#fd = fd;
     this.path = path;
     this.byteLength = byteLength;
-    this.#bytes = new Uint8Array(Math.min(WINDOW_BYTES, byteLength));
+    this.#position = start;
+    this.#bytes = new Uint8Array(Math.min(WINDOW_BYTES, byteLength - start));
     this.#view = new DataView(this.#bytes.buffer);
   }
 
@@ -71,10 +77,15 @@ export class Cursor {
     return this.#view.getFloat64(this.#take(8), this.littleEndian);
   }
 
-  /** A 64-bit count or length that must not exceed `limit`. */
+  /** A dimension; negative only where a file is broken. */
+  dimension(): bigint {
+    return this.sizeBytes === 4 ? BigInt(this.u32()) : this.i64();
+  }
+
+  /** A count or length that must not exceed `limit`. */
   count(what: string, limit: number): number {
     const offset = this.#position;
-    const value = this.u64();
+    const value = this.sizeBytes === 4 ? this.u32() : this.u64();
     if (value > BigInt(limit)) {
       throw this.error('gguf-limit', `${what} is ${value}, limit ${limit}`, offset);
     }
@@ -108,13 +119,17 @@ export class Cursor {
   }
 
   #stringLength(): number {
-    const at = this.#take(8);
+    const at = this.#take(this.sizeBytes);
     const first = this.#view.getUint32(at, this.littleEndian);
-    const second = this.#view.getUint32(at + 4, this.littleEndian);
-    // Inexact above 2^53, which is beyond any file and refused below.
-    const byteLength = this.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+    const byteLength = this.sizeBytes === 4 ? first : this.#joinHalves(first, at + 4);
     if (byteLength > this.remaining) throw this.#truncated(byteLength);
     return byteLength;
+  }
+
+  /** Inexact above 2^53, which is beyond any file and refused. */
+  #joinHalves(first: number, at: number): number {
+    const second = this.#view.getUint32(at, this.littleEndian);
+    return this.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
   }
 
   /** Offset inside the window of the next `byteLength` bytes, which are then consumed. */
@@ -135,8 +150,7 @@ export class Cursor {
     this.#windowLength = 0;
     while (this.#windowLength < byteLength) {
       const read = this.#read();
-      // The file became shorter while it was read.
-      if (read === 0) throw this.#truncated(byteLength);
+      if (read === 0) throw this.#shrunk(this.#windowStart + this.#windowLength);
       this.#windowLength += read;
     }
     this.#position += byteLength;
@@ -156,6 +170,15 @@ export class Cursor {
     } catch (cause) {
       return refuse(this.path, cause);
     }
+  }
+
+  #shrunk(end: number): NumashardError {
+    return this.error(
+      'file-changed',
+      `the file became shorter while it was read: ${this.byteLength} bytes when it was opened, now ${end} or less`,
+      this.#position,
+      CHANGED_HINT,
+    );
   }
 
   #truncated(byteLength: number): NumashardError {

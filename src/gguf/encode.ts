@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Values as GGUF writes them (version 3, little-endian), and short names for the usual ones.
+// Values as GGUF writes them, in any version and byte order, and short names for the usual ones.
+import { NumashardError } from '../errors.js';
+import { type GgufForm, sizeBytesOf, usualForm } from './form.js';
 import { type FixedTypeName, fixedTypeBytes, valueTypeNames } from './value-types.js';
 
 type Scalar = number | bigint | boolean;
@@ -11,7 +13,9 @@ export type EncodableValue =
   | { readonly type: 'array'; readonly elementType: FixedTypeName; readonly value: readonly Scalar[] };
 
 export const ggufString = (value: string): EncodableValue => ({ type: 'string', value });
+export const ggufU16 = (value: number): EncodableValue => ({ type: 'uint16', value });
 export const ggufU32 = (value: number): EncodableValue => ({ type: 'uint32', value });
+export const ggufI32 = (value: number): EncodableValue => ({ type: 'int32', value });
 export const ggufF32 = (value: number): EncodableValue => ({ type: 'float32', value });
 export const ggufBool = (value: boolean): EncodableValue => ({ type: 'bool', value });
 export const ggufStrings = (value: readonly string[]): EncodableValue => ({
@@ -25,71 +29,79 @@ export const ggufI32s = (value: readonly number[]): EncodableValue => ({
   value,
 });
 
-export function encodeMetadata(key: string, value: EncodableValue): Buffer {
-  return Buffer.concat([
-    encodeString(key),
-    encodeU32(valueTypeNames.indexOf(value.type)),
-    encodeValue(value),
-  ]);
+export function encodeMetadata(key: string, value: EncodableValue, form: GgufForm = usualForm): Buffer {
+  const typeId = valueTypeNames.indexOf(value.type);
+  return Buffer.concat([encodeString(key, form), encodeU32(typeId, form), encodeValue(value, form)]);
 }
 
-export function encodeString(value: string): Buffer {
+export function encodeString(value: string, form: GgufForm = usualForm): Buffer {
   const bytes = Buffer.from(value);
-  return Buffer.concat([encodeU64(bytes.byteLength), bytes]);
+  return Buffer.concat([encodeSize(bytes.byteLength, form), bytes]);
 }
 
-export function encodeU32(value: number): Buffer {
-  return encodeFixed('uint32', value);
+/** A count, a length or a dimension. Throws `gguf-limit` for what version 1 has no room for. */
+export function encodeSize(value: number, form: GgufForm = usualForm): Buffer {
+  if (sizeBytesOf(form.version) === 8) return encodeU64(value, form);
+  if (value <= MAX_UINT32) return encodeU32(value, form);
+  throw new NumashardError('gguf-limit', `${value} in a GGUF of version 1, limit ${MAX_UINT32}`);
 }
 
-export function encodeU64(value: number): Buffer {
-  return encodeFixed('uint64', value);
+const MAX_UINT32 = 2 ** 32 - 1;
+
+export function encodeU32(value: number, form: GgufForm = usualForm): Buffer {
+  return encodeFixed('uint32', value, form);
 }
 
-function encodeValue(value: EncodableValue): Buffer {
-  if (value.type === 'string') return encodeString(value.value);
-  if (value.type !== 'array') return encodeFixed(value.type, value.value);
+export function encodeU64(value: number, form: GgufForm = usualForm): Buffer {
+  return encodeFixed('uint64', value, form);
+}
+
+function encodeValue(value: EncodableValue, form: GgufForm): Buffer {
+  if (value.type === 'string') return encodeString(value.value, form);
+  if (value.type !== 'array') return encodeFixed(value.type, value.value, form);
   const elements =
     value.elementType === 'string'
-      ? value.value.map(encodeString)
-      : value.value.map((element) => encodeFixed(value.elementType, element));
+      ? value.value.map((element) => encodeString(element, form))
+      : value.value.map((element) => encodeFixed(value.elementType, element, form));
   const elementTypeId = valueTypeNames.indexOf(value.elementType);
-  return Buffer.concat([encodeU32(elementTypeId), encodeU64(value.value.length), ...elements]);
+  return Buffer.concat([encodeU32(elementTypeId, form), encodeSize(value.value.length, form), ...elements]);
 }
 
-function encodeFixed(fixedType: FixedTypeName, value: Scalar): Buffer {
+function encodeFixed(fixedType: FixedTypeName, value: Scalar, { byteOrder }: GgufForm): Buffer {
   const buffer = Buffer.alloc(fixedTypeBytes[fixedType]);
+  const view = new DataView(buffer.buffer, buffer.byteOffset);
+  const littleEndian = byteOrder === 'little';
   switch (fixedType) {
     case 'uint8':
     case 'bool':
-      buffer.writeUInt8(Number(value));
+      view.setUint8(0, Number(value));
       break;
     case 'int8':
-      buffer.writeInt8(Number(value));
+      view.setInt8(0, Number(value));
       break;
     case 'uint16':
-      buffer.writeUInt16LE(Number(value));
+      view.setUint16(0, Number(value), littleEndian);
       break;
     case 'int16':
-      buffer.writeInt16LE(Number(value));
+      view.setInt16(0, Number(value), littleEndian);
       break;
     case 'uint32':
-      buffer.writeUInt32LE(Number(value));
+      view.setUint32(0, Number(value), littleEndian);
       break;
     case 'int32':
-      buffer.writeInt32LE(Number(value));
+      view.setInt32(0, Number(value), littleEndian);
       break;
     case 'float32':
-      buffer.writeFloatLE(Number(value));
+      view.setFloat32(0, Number(value), littleEndian);
       break;
     case 'uint64':
-      buffer.writeBigUInt64LE(BigInt(value));
+      view.setBigUint64(0, BigInt(value), littleEndian);
       break;
     case 'int64':
-      buffer.writeBigInt64LE(BigInt(value));
+      view.setBigInt64(0, BigInt(value), littleEndian);
       break;
     case 'float64':
-      buffer.writeDoubleLE(Number(value));
+      view.setFloat64(0, Number(value), littleEndian);
       break;
     default:
       fixedType satisfies never;

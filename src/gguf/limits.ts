@@ -28,7 +28,9 @@ export const DEFAULT_ALIGNMENT = 32;
 /** Real files use 32, some 4096 or 65536; beyond this the padding alone would be the file. */
 export const MAX_ALIGNMENT = 1 << 24;
 
-/** Smallest possible entries, by which a count is held against the file's length before anything is read. */
-export const MIN_METADATA_ENTRY_BYTES = 8 + 4 + 1;
-export const MIN_TENSOR_ENTRY_BYTES = 8 + 4 + 4 + 8;
-export const MIN_STRING_BYTES = 8;
+/**
+ * The least that follows a name's length: type and value of a metadata entry; dimensions, type and offset of a tensor.
+ * By these a count is held against the file's length before anything is read.
+ */
+export const MIN_METADATA_VALUE_BYTES = 4 + 1;
+export const MIN_TENSOR_INFO_BYTES = 4 + 4 + 8;

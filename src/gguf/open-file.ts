@@ -7,6 +7,8 @@ import { NumashardError } from '../errors.js';
 export interface OpenedFile {
   readonly handle: FileHandle;
   readonly byteLength: number;
+  /** Time of the last change, in milliseconds. */
+  readonly modified: number;
 }
 
 /** The caller closes `handle`. */
@@ -20,7 +22,7 @@ export async function openRegularFile(path: string): Promise<OpenedFile> {
   try {
     const stats = await handle.stat();
     requireRegularFile(path, stats);
-    return { handle, byteLength: stats.size };
+    return { handle, byteLength: stats.size, modified: stats.mtimeMs };
   } catch (error) {
     await handle.close();
     throw error;

@@ -1,44 +1,45 @@
 // SPDX-License-Identifier: MIT
 // The first bytes of a GGUF: magic, version, byte order, counts; and what a file that is none may be instead.
 // Source of truth: ggml's docs/gguf.md.
-import { NumashardError } from '../errors.js';
 import type { Cursor } from './cursor.js';
+import { type GgufForm, type GgufVersion, sizeBytesOf } from './form.js';
 import {
   MAX_METADATA_ENTRIES,
   MAX_TENSORS,
-  MIN_METADATA_ENTRY_BYTES,
-  MIN_TENSOR_ENTRY_BYTES,
+  MIN_METADATA_VALUE_BYTES,
+  MIN_TENSOR_INFO_BYTES,
 } from './limits.js';
 
-export interface GgufHeader {
-  readonly version: number;
-  readonly byteOrder: 'little' | 'big';
+export interface GgufHeader extends GgufForm {
   readonly tensorCount: number;
   readonly metadataCount: number;
 }
 
 const MAGIC = 'GGUF';
 
-/** Sets the cursor's byte order for everything that follows. */
+/** Sets the cursor's byte order and the width of its counts for everything that follows. */
 export function readHeader(cursor: Cursor): GgufHeader {
   checkMagic(cursor);
   const version = readVersion(cursor);
-  const tensorCount = readCount(cursor, 'number of tensors', MAX_TENSORS, MIN_TENSOR_ENTRY_BYTES);
+  cursor.sizeBytes = sizeBytesOf(version);
+  const tensorCount = readCount(cursor, 'number of tensors', MAX_TENSORS, MIN_TENSOR_INFO_BYTES);
   const metadataCount = readCount(
     cursor,
     'number of metadata entries',
     MAX_METADATA_ENTRIES,
-    MIN_METADATA_ENTRY_BYTES,
+    MIN_METADATA_VALUE_BYTES,
   );
   return { version, byteOrder: cursor.littleEndian ? 'little' : 'big', tensorCount, metadataCount };
 }
 
 function checkMagic(cursor: Cursor): void {
-  if (cursor.byteLength === 0) {
-    throw new NumashardError('gguf-truncated', `${cursor.path} is empty`, { hint: 'fetch the model again' });
+  const position = cursor.position;
+  const length = Math.min(16, cursor.remaining);
+  if (length === 0) {
+    const where = position === 0 ? 'the file is empty' : 'nothing is there: the file ends';
+    throw cursor.error('gguf-truncated', where, position, 'fetch the model again');
   }
   const start: number[] = [];
-  const length = Math.min(16, cursor.byteLength);
   while (start.length < Math.min(4, length)) start.push(cursor.u8());
   const magic = String.fromCharCode(...start);
   if (magic === MAGIC) return;
@@ -49,7 +50,7 @@ function checkMagic(cursor: Cursor): void {
   throw cursor.error(
     'gguf-magic',
     `not a GGUF file: it starts with ${shown.join(' ')}, not 47 47 55 46 ("GGUF")`,
-    0,
+    position,
     hintForStart(String.fromCharCode(...start)),
   );
 }
@@ -72,33 +73,26 @@ function hintForStart(start: string): string {
   return 'name a .gguf file';
 }
 
-function readVersion(cursor: Cursor): number {
+function readVersion(cursor: Cursor): GgufVersion {
   const offset = cursor.position;
-  const version = cursor.u32();
-  if (version === 3) return version;
-  // The magic reads the same in both byte orders; a version in the upper half means the other one.
-  if (version !== 0 && (version & 0xffff) === 0) {
-    const swapped = ((version >>> 24) | ((version >>> 8) & 0xff00)) >>> 0;
-    throw cursor.error(
-      'gguf-version',
-      `big-endian GGUF (version ${swapped}) is not supported`,
-      offset,
-      RECONVERT,
-    );
-  }
+  const read = cursor.u32();
+  // The magic reads the same in both byte orders; a version in the upper half means the other one (gguf.cpp).
+  cursor.littleEndian = read === 0 || (read & 0xffff) !== 0;
+  const version = cursor.littleEndian ? read : ((read >>> 24) | ((read >>> 8) & 0xff00)) >>> 0;
+  if (version === 1 || version === 2 || version === 3) return version;
   throw cursor.error(
     'gguf-version',
-    `GGUF version ${version} is not supported, only version 3`,
+    `GGUF version ${version} is not known, only versions 1 to 3`,
     offset,
-    RECONVERT,
+    'the file is broken, or made for a newer llama.cpp: update numashard',
   );
 }
 
-const RECONVERT = 'convert the model again with a current llama.cpp, for a little-endian machine';
-
-function readCount(cursor: Cursor, what: string, limit: number, entryBytes: number): number {
+/** `infoBytes`: the least that an entry has after the length of its name. */
+function readCount(cursor: Cursor, what: string, limit: number, infoBytes: number): number {
   const offset = cursor.position;
   const count = cursor.count(what, limit);
+  const entryBytes = cursor.sizeBytes + infoBytes;
   if (count * entryBytes > cursor.remaining) {
     throw cursor.error(
       'gguf-truncated',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The metadata of a GGUF: keys and typed values. Long arrays and strings are skipped, not decoded.
 import type { Cursor } from './cursor.js';
-import { MAX_KEY_BYTES, MAX_STRING_BYTES, MIN_STRING_BYTES } from './limits.js';
+import { MAX_KEY_BYTES, MAX_STRING_BYTES } from './limits.js';
 import type { GgufValue } from './types.js';
 import { type FixedTypeName, fixedTypeBytes, type ValueTypeName, valueTypeNames } from './value-types.js';
 
@@ -49,7 +49,7 @@ function readArray(cursor: Cursor, key: string, maxArrayLength: number): GgufVal
       offset,
     );
   }
-  const elementBytes = elementType === 'string' ? MIN_STRING_BYTES : fixedTypeBytes[elementType];
+  const elementBytes = elementType === 'string' ? cursor.sizeBytes : fixedTypeBytes[elementType];
   const lengthOffset = cursor.position;
   const length = cursor.count(`length of array "${key}"`, Number.MAX_SAFE_INTEGER);
   if (length > cursor.remaining / elementBytes) {

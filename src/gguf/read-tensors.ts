@@ -73,7 +73,7 @@ function readShape(cursor: Cursor, name: string): number[] {
   const shape: number[] = [];
   for (let i = 0; i < dimensions; i++) {
     const at = cursor.position;
-    const size = cursor.i64();
+    const size = cursor.dimension();
     if (size <= 0n || size > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw cursor.error(
         'gguf-invalid',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a GGUF file holds, as data. Source of truth: ggml's docs/gguf.md and gguf.cpp.
+import type { GgufForm } from './form.js';
 
 /** A metadata value. 64-bit integers are `bigint`; a skipped array keeps its element type and length only. */
 export type GgufValue = number | bigint | boolean | string | GgufValue[] | GgufSkippedArray;
@@ -22,11 +23,9 @@ export interface GgufTensor {
   readonly fileOffset: number;
 }
 
-export interface GgufFile {
+export interface GgufFile extends GgufForm {
   readonly path: string;
   readonly byteLength: number;
-  readonly version: number;
-  readonly byteOrder: 'little' | 'big';
   readonly alignment: number;
   /** Absolute offset of the first tensor's data, in bytes. */
   readonly dataOffset: number;

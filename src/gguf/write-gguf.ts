@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Writes a GGUF file (version 3, little-endian); tensor data is generated chunk by chunk, never held whole.
+// Writes a GGUF file of any version and byte order; tensor data is generated chunk by chunk, never held whole.
 // Source of truth: ggml's docs/gguf.md.
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { NumashardError } from '../errors.js';
 import { alignUp } from './check-ranges.js';
-import { type EncodableValue, encodeMetadata, encodeString, encodeU32, encodeU64 } from './encode.js';
+import {
+  type EncodableValue,
+  encodeMetadata,
+  encodeSize,
+  encodeString,
+  encodeU32,
+  encodeU64,
+} from './encode.js';
+import { type GgufForm, usualForm } from './form.js';
 import { DEFAULT_ALIGNMENT } from './limits.js';
 import { rowByteLength, tensorTypeByName } from './tensor-types.js';
 
@@ -15,7 +23,8 @@ export interface TensorToWrite {
   readonly shape: readonly number[];
   /**
    * Fills all of `buffer` with the tensor's bytes from `byteOffsetInTensor` on. Called in order; every buffer
-   * begins and ends with a block. The buffer is used again: what it holds before is left over.
+   * begins and ends with a block. The buffer is used again: what it holds before is left over. In a big-endian file
+   * these bytes stand as they are given.
    */
   readonly fill: (buffer: Uint8Array, byteOffsetInTensor: number) => void;
 }
@@ -25,6 +34,8 @@ export interface GgufToWrite {
   readonly tensors: readonly TensorToWrite[];
   /** A power of two; written as `general.alignment` unless it is the default 32. */
   readonly alignment?: number;
+  /** Default: version 3, little-endian. */
+  readonly form?: GgufForm;
 }
 
 /** Large enough that calls cost nothing, small enough to stay in cache. */
@@ -84,7 +95,7 @@ function measure({ name, type, shape }: TensorToWrite): {
 }
 
 function encodeHead(
-  { metadata }: GgufToWrite,
+  { metadata, form = usualForm }: GgufToWrite,
   tensors: readonly (TensorToWrite & { byteLength: number; typeId: number })[],
   alignment: number,
 ): Uint8Array {
@@ -92,12 +103,14 @@ function encodeHead(
   if (alignment !== DEFAULT_ALIGNMENT) {
     entries.push(['general.alignment', { type: 'uint32', value: alignment }]);
   }
-  const parts = [Buffer.from('GGUF'), encodeU32(3), encodeU64(tensors.length), encodeU64(entries.length)];
-  for (const [key, value] of entries) parts.push(encodeMetadata(key, value));
+  const counts = [encodeSize(tensors.length, form), encodeSize(entries.length, form)];
+  const parts = [Buffer.from('GGUF'), encodeU32(form.version, form), ...counts];
+  for (const [key, value] of entries) parts.push(encodeMetadata(key, value, form));
   let offset = 0;
   for (const { name, shape, typeId, byteLength } of tensors) {
-    parts.push(encodeString(name), encodeU32(shape.length), ...shape.map(encodeU64));
-    parts.push(encodeU32(typeId), encodeU64(offset));
+    parts.push(encodeString(name, form), encodeU32(shape.length, form));
+    parts.push(...shape.map((size) => encodeSize(size, form)));
+    parts.push(encodeU32(typeId, form), encodeU64(offset, form));
     offset = alignUp(offset + byteLength, alignment);
   }
   return Buffer.concat(parts);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A GGUF file as a language model: layers, roles, architecture.
 import { NumashardError } from '../errors.js';
+import { splitOf } from '../gguf/split-keys.js';
 import type { GgufFile } from '../gguf/types.js';
 import { classifyTensor } from './classify-tensor.js';
 import type { Model, ModelTensor } from './types.js';
@@ -8,29 +9,35 @@ import type { Model, ModelTensor } from './types.js';
 /** Far above any model; a larger `block_count` is a broken value. */
 const MAX_BLOCKS = 65_536;
 
-/** Pure. Throws `gguf-invalid` for a part of a split model, whose tensors are only some of the model's. */
-export function describeModel(file: GgufFile): Model {
-  refuseSplit(file);
-  const architecture = architectureOf(file);
+/**
+ * Pure. Takes one file, or all parts of a split model as `readGgufParts` gives them: the first has the metadata.
+ * Throws `gguf-split` for some of the parts, whose tensors are only some of the model's.
+ */
+export function describeModel(model: GgufFile | readonly GgufFile[]): Model {
+  const parts = 'path' in model ? [model] : model;
+  const [first] = parts;
+  if (first === undefined) throw new NumashardError('gguf-split', 'a model of no parts');
+  refuseIncomplete(first, parts.length);
+  const architecture = architectureOf(first);
   const tensors = withTiedOutput(
     architecture,
-    file.tensors.map((tensor) => ({ ...tensor, ...classifyTensor(tensor.name) })),
+    parts.flatMap((part) => part.tensors.map((tensor) => ({ ...tensor, ...classifyTensor(tensor.name) }))),
   );
   return {
     architecture,
-    blockCount: blockCountOf(file, architecture, tensors),
+    blockCount: blockCountOf(first, architecture, tensors),
     byteLength: tensors.reduce((sum, tensor) => sum + tensor.byteLength, 0),
-    files: [{ path: file.path, byteLength: file.byteLength }],
+    files: parts.map(({ path, byteLength }) => ({ path, byteLength })),
     tensors,
   };
 }
 
-function refuseSplit({ path, metadata }: GgufFile): void {
-  const count = metadata.get('split.count');
-  if (typeof count !== 'number' || count <= 1) return;
-  const part = Number(metadata.get('split.no') ?? 0) + 1;
-  throw new NumashardError('gguf-invalid', `${path} is part ${part} of ${count} of a split model`, {
-    hint: 'split models are not read yet; join the parts with llama-gguf-split --merge',
+function refuseIncomplete(first: GgufFile, parts: number): void {
+  const split = splitOf(first);
+  if (split === null || (split.index === 0 && split.count === parts)) return;
+  const which = parts === 1 ? `part ${split.index + 1}` : `the first of only ${parts} parts`;
+  throw new NumashardError('gguf-split', `${first.path} is ${which} of ${split.count} of a split model`, {
+    hint: 'read all parts with readGgufParts',
   });
 }
 

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ggufString, ggufU32 } from '../../src/gguf/encode.js';
-import { writeGguf } from '../../src/gguf/write-gguf.js';
+import { type GgufToWrite, writeGguf } from '../../src/gguf/write-gguf.js';
+import { writeGgufParts } from '../../src/gguf/write-parts.js';
 import { fixtureFiles } from '../topology/text-root.js';
 
 export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
@@ -67,16 +68,25 @@ export function machineArchive(folder: Folder, name: string): string {
 /** Two layers of one attention matrix each, and a norm. */
 export async function tinyModelFile(folder: Folder): Promise<string> {
   const path = folder.file('tiny.gguf');
+  await writeGguf(path, tinyModel());
+  return path;
+}
+
+/** The same in two parts, two tensors in the first. */
+export function tinyModelParts(folder: Folder): Promise<string[]> {
+  return writeGgufParts(folder.file('parts'), tinyModel(), [2]);
+}
+
+function tinyModel(): GgufToWrite {
   const tensor = (name: string, shape: readonly number[]) => {
     return { name, type: 'f32', shape, fill: (buffer: Uint8Array) => void buffer.fill(0) };
   };
-  await writeGguf(path, {
+  return {
     metadata: { 'general.architecture': ggufString('llama'), 'llama.block_count': ggufU32(2) },
     tensors: [
       tensor('blk.0.attn_q.weight', [64, 64]),
       tensor('blk.1.attn_q.weight', [64, 64]),
       tensor('output_norm.weight', [64]),
     ],
-  });
-  return path;
+  };
 }

@@ -1,81 +1,31 @@
 // SPDX-License-Identifier: MIT
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NumashardError } from '../../src/errors.js';
 import { encodeMetadata, encodeString, encodeU32, ggufString, ggufU32 } from '../../src/gguf/encode.js';
 import { readGguf } from '../../src/gguf/read-gguf.js';
-import { type Crafted, type CraftedTensor, craft, rawEntry, u64, useFolder } from './craft.js';
+import {
+  type Crafted,
+  type CraftedTensor,
+  craft,
+  F32,
+  failureAt,
+  forms,
+  Q8_0,
+  rawEntry,
+  small,
+  smallIn,
+  u64,
+  useFolder,
+} from './craft.js';
 
 const folder = useFolder();
-const F32 = 0;
-const Q8_0 = 8;
 
-const small: Crafted = {
-  metadata: [
-    encodeMetadata('general.architecture', ggufString('llama')),
-    encodeMetadata('llama.block_count', ggufU32(1)),
-    encodeMetadata('general.tags', { type: 'array', elementType: 'string', value: ['a', 'bc'] }),
-  ],
-  tensors: [
-    { name: 'blk.0.attn_norm.weight', shape: [8], type: F32, offset: 0 },
-    { name: 'blk.0.attn_q.weight', shape: [64, 3], type: Q8_0, offset: 32 },
-    { name: 'output.weight', shape: [2, 3, 2, 2], type: F32, offset: 256 },
-  ],
-  dataBytes: 256 + 96,
-};
-
-async function failure(bytes: Uint8Array): Promise<NumashardError> {
-  return failureAt(folder.write('bad.gguf', bytes));
-}
-
-async function failureAt(path: string): Promise<NumashardError> {
-  const error = await readGguf(path).then(
-    () => expect.fail('was read without an error'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof NumashardError)) throw error;
-  expect(error.message).toContain(path);
-  return error;
-}
+const failure = (bytes: Uint8Array) => failureAt(folder.write('bad.gguf', bytes));
 
 function withTensor(tensor: Partial<CraftedTensor>, dataBytes = 64): Buffer {
   return craft({ tensors: [{ name: 'a.weight', shape: [8], type: F32, offset: 0, ...tensor }], dataBytes });
 }
-
-describe('what is no readable file', () => {
-  it('says that there is none', async () => {
-    expect(await failureAt(folder.path('absent.gguf'))).toMatchObject({
-      code: 'file-unreadable',
-      exitCode: 3,
-    });
-  });
-
-  it('refuses a directory', async () => {
-    mkdirSync(folder.path('directory'), { recursive: true });
-    const error = await failureAt(folder.path('directory'));
-    expect(error).toMatchObject({ code: 'not-a-regular-file', hint: expect.stringContaining('inside') });
-    expect(error.message).toContain('a directory');
-  });
-
-  it('refuses a FIFO without waiting for a writer', async () => {
-    execFileSync('mkfifo', [folder.path('fifo')]);
-    const error = await failureAt(folder.path('fifo'));
-    expect(error).toMatchObject({ code: 'not-a-regular-file', message: expect.stringContaining('a FIFO') });
-  });
-
-  it('refuses a device', async () => {
-    expect(await failureAt('/dev/zero')).toMatchObject({ code: 'not-a-regular-file' });
-  });
-
-  it.skipIf(process.getuid?.() === 0)('says that permission is missing', async () => {
-    writeFileSync(folder.path('secret.gguf'), craft(small));
-    chmodSync(folder.path('secret.gguf'), 0);
-    const error = await failureAt(folder.path('secret.gguf'));
-    expect(error).toMatchObject({ code: 'file-unreadable', message: expect.stringContaining('permission') });
-  });
-});
 
 describe('what is no GGUF', () => {
   it.each([
@@ -100,10 +50,9 @@ describe('what is no GGUF', () => {
 
   it.each([
     [0, 'version 0'],
-    [1, 'version 1'],
-    [2, 'version 2'],
     [4, 'version 4'],
-    [0x03000000, 'big-endian GGUF (version 3)'],
+    [0x04000000, 'version 4'],
+    [0x00010000, 'version 256'],
   ])('refuses version %i', async (version, text) => {
     const error = await failure(craft({ version }));
     expect(error).toMatchObject({ code: 'gguf-version', message: expect.stringContaining(text) });
@@ -111,8 +60,8 @@ describe('what is no GGUF', () => {
 });
 
 describe('a file cut', () => {
-  it('is refused at every length', async () => {
-    const whole = craft(small);
+  it.each(forms)('is refused at every length: version $version, $byteOrder-endian', async (form) => {
+    const whole = craft(smallIn(form));
     for (let length = 0; length < whole.byteLength; length++) {
       expect((await failure(whole.subarray(0, length))).code, `cut at ${length}`).toBe('gguf-truncated');
     }
@@ -143,6 +92,18 @@ describe('absurd numbers', () => {
   ])('%s', async (_, content: Crafted, code) => {
     const bytes = Buffer.concat([craft(content), Buffer.alloc(64)]);
     expect((await failure(bytes)).code).toBe(code);
+  });
+
+  it.each(forms)('the largest that there is room for: version $version, $byteOrder-endian', async (form) => {
+    const largest = form.version === 1 ? 2 ** 32 - 1 : 2n ** 64n - 1n;
+    for (const content of [{ tensorCount: largest }, { metadataCount: largest }])
+      expect(await failure(craft({ form, ...content }))).toMatchObject({ code: 'gguf-limit' });
+    const length = form.version === 1 ? encodeU32(2 ** 32 - 1, form) : u64(2n ** 64n - 1n, form);
+    const typed = [encodeString('k', form), encodeU32(8, form), length];
+    for (const metadata of [[length], [Buffer.concat(typed)]])
+      expect(await failure(craft({ form, metadata, dataBytes: 64 }))).toMatchObject({
+        code: 'gguf-truncated',
+      });
   });
 
   it('a string inside a skipped array', async () => {
@@ -218,10 +179,10 @@ describe('wrong tensors', () => {
 });
 
 describe('a good file', () => {
-  it('is read as it is', async () => {
-    const path = folder.write('good.gguf', craft(small));
+  it.each(forms)('is read as it is: version $version, $byteOrder-endian', async (form) => {
+    const path = folder.write('good.gguf', craft(smallIn(form)));
     const file = await readGguf(path);
-    expect(file).toMatchObject({ path, version: 3, byteOrder: 'little', alignment: 32 });
+    expect(file).toMatchObject({ path, ...form, alignment: 32 });
     expect(file.dataOffset % 32).toBe(0);
     expect(file.byteLength - file.dataOffset).toBe(352);
     expect([...file.metadata]).toEqual([
@@ -255,7 +216,13 @@ describe('a good file', () => {
   it('keeps the length of arrays that are too long, and of strings', async () => {
     const metadata = [
       rawEntry('numbers', 9, encodeU32(4), u64(5), Buffer.alloc(20)),
-      rawEntry('strings', 9, encodeU32(8), u64(5), ...['', 'a', 'b', 'cc', 'd'].map(encodeString)),
+      rawEntry(
+        'strings',
+        9,
+        encodeU32(8),
+        u64(5),
+        ...['', 'a', 'b', 'cc', 'd'].map((text) => encodeString(text)),
+      ),
       rawEntry('text', 8, encodeString('x'.repeat(2 ** 20 + 1))),
       encodeMetadata('after', ggufU32(42)),
     ];
@@ -268,32 +235,18 @@ describe('a good file', () => {
     });
   });
 
-  it('with a header the size of DeepSeek-V3 takes less than 100 ms', async () => {
-    const tokens = Array.from({ length: 257_000 }, (_, i) => encodeString(`token${i}`.padEnd(13, 'x')));
-    const metadata = [
-      rawEntry('tokenizer.ggml.tokens', 9, encodeU32(8), u64(tokens.length), Buffer.concat(tokens)),
-    ];
-    const tensors = Array.from({ length: 1101 }, (_, i) => ({
-      name: `blk.${i}.ffn_gate_exps.weight`,
-      shape: [8],
-      type: F32,
-      offset: 32 * i,
-    }));
-    const path = folder.write('large.gguf', craft({ metadata, tensors, dataBytes: 32 * 1101 }));
-    const seconds: number[] = [];
-    // The best of three: this machine may be busy, but it cannot be too fast.
-    for (let run = 0; run < 3; run++) {
-      const start = performance.now();
-      const file = await readGguf(path);
-      seconds.push((performance.now() - start) / 1000);
-      expect(file.tensors).toHaveLength(1101);
-    }
-    expect(Math.min(...seconds)).toBeLessThan(0.1);
+  it('gives long arrays to those who ask for them', async () => {
+    const value = Array.from({ length: 2000 }, (_, i) => `token ${i}`);
+    const metadata = [encodeMetadata('tokens', { type: 'array', elementType: 'string', value })];
+    const path = folder.write('asked.gguf', craft({ metadata }));
+    expect((await readGguf(path)).metadata.get('tokens')).toEqual({ elementType: 'string', length: 2000 });
+    const { metadata: all } = await readGguf(path, { maxArrayLength: Number.POSITIVE_INFINITY });
+    expect(all.get('tokens')).toEqual(value);
   });
 });
 
-it('any bytes changed anywhere: a file, or our error, and never another', async () => {
-  const whole = craft(small);
+it.each(forms)('any bytes changed anywhere: a file, or our error, and never another (%o)', async (form) => {
+  const whole = craft(smallIn(form));
   const change = fc.tuple(fc.nat(whole.byteLength - 1), fc.nat(255));
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
@@ -302,6 +255,6 @@ it('any bytes changed anywhere: a file, or our error, and never another', async 
       const outcome = await readGguf(folder.write('changed.gguf', bytes)).catch((error: unknown) => error);
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(NumashardError);
     }),
-    { numRuns: 500 },
+    { numRuns: 120 },
   );
 });

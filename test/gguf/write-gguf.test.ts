@@ -7,7 +7,7 @@ import type { EncodableValue } from '../../src/gguf/encode.js';
 import { readGguf } from '../../src/gguf/read-gguf.js';
 import { tensorTypeByName, tensorTypes } from '../../src/gguf/tensor-types.js';
 import { writeGguf } from '../../src/gguf/write-gguf.js';
-import { useFolder } from './craft.js';
+import { forms, useFolder } from './craft.js';
 
 const folder = useFolder();
 
@@ -38,6 +38,16 @@ describe('what cannot be written', () => {
       writeGguf(path, { metadata: {}, tensors: [tensor('a', type, [100])] }),
     ).rejects.toMatchObject({ code });
     expect(readdirSync(dirname(path)).filter((name) => name.startsWith('refused'))).toEqual([]);
+  });
+
+  it('refuses what version 1 has no room for', async () => {
+    const huge = { name: 'a', type: 'i8', shape: [2 ** 32], fill: () => {} };
+    const form = { version: 1, byteOrder: 'big' } as const;
+    const path = folder.path('refused.gguf');
+    await expect(writeGguf(path, { metadata: {}, tensors: [huge], form })).rejects.toMatchObject({
+      code: 'gguf-limit',
+      message: expect.stringContaining('4294967296 in a GGUF of version 1'),
+    });
   });
 
   it('leaves nothing behind when data cannot be made', async () => {
@@ -83,7 +93,7 @@ describe('what is written is read back', () => {
     expect(bytes.byteLength % 32).toBe(0);
   });
 
-  it('any metadata, any tensors, any alignment', async () => {
+  it('any metadata, any tensors, any alignment, in any form', async () => {
     const types = fc.constantFrom(...tensorTypes);
     const sizes = fc.tuple(
       fc.integer({ min: 1, max: 3 }),
@@ -94,23 +104,30 @@ describe('what is written is read back', () => {
       maxLength: 6,
     });
     const alignments = fc.constantFrom(8, 32, 64, 4096);
+    const anyForm = fc.constantFrom(...forms);
     const metadatas = fc.dictionary(fc.string({ minLength: 1 }), values, { maxKeys: 12 });
     await fc.assert(
-      fc.asyncProperty(metadatas, tensorSpecs, alignments, async (metadata, specs, alignment) => {
-        const path = folder.path('any.gguf');
-        const tensors = specs.map(([name, type, [blocks, others]]) =>
-          tensor(name, type.name, [blocks * type.blockSize, ...others]),
-        );
-        await writeGguf(path, { metadata, tensors, alignment });
-        const file = await readGguf(path);
-        expect(file.alignment).toBe(alignment);
-        expect(file.tensors.map(({ name, type, shape }) => ({ name, type, shape }))).toEqual(
-          tensors.map(({ name, type, shape }) => ({ name, type, shape })),
-        );
-        expect(file.tensors.every(({ fileOffset }) => fileOffset % alignment === 0)).toBe(true);
-        for (const [key, { value }] of Object.entries(metadata))
-          expect(file.metadata.get(key)).toEqual(value);
-      }),
+      fc.asyncProperty(
+        metadatas,
+        tensorSpecs,
+        alignments,
+        anyForm,
+        async (metadata, specs, alignment, form) => {
+          const path = folder.path('any.gguf');
+          const tensors = specs.map(([name, type, [blocks, others]]) =>
+            tensor(name, type.name, [blocks * type.blockSize, ...others]),
+          );
+          await writeGguf(path, { metadata, tensors, alignment, form });
+          const file = await readGguf(path);
+          expect(file).toMatchObject({ alignment, ...form });
+          expect(file.tensors.map(({ name, type, shape }) => ({ name, type, shape }))).toEqual(
+            tensors.map(({ name, type, shape }) => ({ name, type, shape })),
+          );
+          expect(file.tensors.every(({ fileOffset }) => fileOffset % alignment === 0)).toBe(true);
+          for (const [key, { value }] of Object.entries(metadata))
+            expect(file.metadata.get(key)).toEqual(value);
+        },
+      ),
       { numRuns: 60 },
     );
   });

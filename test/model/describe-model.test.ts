@@ -31,7 +31,24 @@ describe('describeModel', () => {
   it('refuses one part of a split model instead of describing a part as the whole', () => {
     const part = file({ 'split.count': 3, 'split.no': 1 }, []);
     expect(() => describeModel(part)).toThrow('model.gguf is part 2 of 3 of a split model');
+    const first = file({ 'split.count': 3, 'split.no': 0 }, []);
+    expect(() => describeModel([first, part])).toThrow('is the first of only 2 parts of 3');
+    expect(() => describeModel([])).toThrow('no parts');
     expect(describeModel(file({ 'split.count': 1 }, ['output.weight'])).tensors).toHaveLength(1);
+  });
+
+  it('takes the parts of a split model as one, metadata from the first', () => {
+    const split = (index: number) => ({ 'split.count': 2, 'split.no': index });
+    const metadata = { 'general.architecture': 'qwen3', 'qwen3.block_count': 4, ...split(0) };
+    const second = { ...file(split(1), ['output.weight']), path: 'second.gguf' };
+    const model = describeModel([file(metadata, ['token_embd.weight']), second]);
+    expect(model).toMatchObject({ architecture: 'qwen3', blockCount: 4, byteLength: 64 });
+    expect(model.files.map(({ path }) => path)).toEqual(['model.gguf', 'second.gguf']);
+    // The output matrix is in another part: the embedding is not tied.
+    expect(model.tensors.map(({ name, role }) => [name, role])).toEqual([
+      ['token_embd.weight', 'embed'],
+      ['output.weight', 'output'],
+    ]);
   });
 
   it('takes architecture and block count from the metadata', () => {

@@ -14,7 +14,7 @@ export function inspectCommand(context: CommandContext): Command {
     summary: 'show the layers, roles, types and sizes of the tensors of a model',
     examples: ['numashard inspect model.gguf', 'numashard inspect model-00001-of-00003.gguf --json'],
   })
-    .argument('<model>', 'a GGUF file; of a split model its first')
+    .argument('<model>', 'a GGUF file; of a split model any part')
     .action(async (path: string, options: JsonOption) => {
       const model = await openModel(path);
       emit(context, options, inspectDocument(model), () => renderInspect(model));

@@ -39,7 +39,7 @@ export function mapCommand(context: CommandContext): Command {
 function withMapOptions(command: Command): Command {
   return command
     .argument('<map>', 'a shard map, as GGML_NUMA_SHARD_MAP has it')
-    .argument('[model]', 'a GGUF file; of a split model its first')
+    .argument('[model]', 'a GGUF file; of a split model any part')
     .addOption(
       new Option('--nodes <n>', 'a machine of n nodes with CPUs and memory, ids from 0, pages of 4 KiB')
         .argParser(wholeNumber)

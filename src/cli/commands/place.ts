@@ -36,7 +36,7 @@ export function placeCommand(context: CommandContext): Command {
       "numashard place model.gguf -t 32 --map '*:interleave(all)'",
     ],
   })
-    .argument('<model>', 'a GGUF file')
+    .argument('<model>', 'a GGUF file; of a split model any part')
     .requiredOption('-t, --threads <n>', 'threads that llama.cpp will run with', positiveNumber)
     .option('--map <map>', 'a shard map; default: *:cyclic(N), what --numa distribute -t N reads')
     .option('--tensors', 'list every tensor')
@@ -79,7 +79,7 @@ async function place(context: CommandContext, path: string, options: Options): P
     movedPages: pages.movedPages,
     seconds: (performance.now() - started) / 1000,
     command: [
-      ...['llama-server', '-m', path],
+      ...['llama-server', '-m', model.files[0]?.path ?? path],
       ...(isUsual ? ['--numa', 'distribute'] : []),
       ...['-t', `${threads}`, '--no-repack'],
     ],

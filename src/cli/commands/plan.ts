@@ -37,7 +37,7 @@ export function planCommand(context: CommandContext): Command {
       'numashard plan --layers 32 --machine recorded-machine.tar.gz --strategy layers',
     ],
   })
-    .argument('[model]', 'a GGUF file; of a split model its first')
+    .argument('[model]', 'a GGUF file; of a split model any part')
     .addOption(new Option('--layers <n>', 'layers, where there is no model file').argParser(wholeNumber))
     .addOption(machineOption())
     .addOption(threadsOption())
@@ -68,7 +68,7 @@ export function planCommand(context: CommandContext): Command {
       });
       const isForFile = options.export === 'env';
       const document = planDocument(plan, {
-        command: command(plan, path),
+        command: command(plan, model?.files[0]?.path),
         preload: preloadOf(context, isForFile ? undefined : context.env['LD_PRELOAD']),
       });
       if (options.export === undefined) emit(context, options, document, () => renderPlan(plan));

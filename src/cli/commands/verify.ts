@@ -38,7 +38,7 @@ export function verifyCommand(context: CommandContext): Command {
     summary: "show where a running llama.cpp's weights and workers are, or a model's cached pages",
     examples: ['numashard verify 4242', 'numashard verify model.gguf --threads 32'],
   })
-    .argument('<target>', 'a process id, or a GGUF file')
+    .argument('<target>', 'a process id, or a GGUF file (of a split model any part)')
     .option('-t, --threads <n>', 'for a file: threads that it was placed for', positiveNumber)
     .option(
       '--map <map>',

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Where a GGUF lies in its file, how much of it is read, and what happens when it changes meanwhile.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { NumashardError } from '../../src/errors.js';
+import { Cursor } from '../../src/gguf/cursor.js';
+import { encodeString, encodeU32 } from '../../src/gguf/encode.js';
+import { readGguf } from '../../src/gguf/read-gguf.js';
+import { craft, F32, forms, rawEntry, small, smallIn, u64, useFolder } from './craft.js';
+
+const folder = useFolder();
+
+describe('inside a larger file', () => {
+  it.each(forms)('is found at its offset: version $version, $byteOrder-endian', async (form) => {
+    const alone = await readGguf(folder.write('alone.gguf', craft(smallIn(form))));
+    const path = folder.write('inside.bin', Buffer.concat([Buffer.alloc(96, 1), craft(smallIn(form))]));
+    const inside = await readGguf(path, { startOffset: 96 });
+    expect(inside.metadata).toEqual(alone.metadata);
+    expect(inside.dataOffset).toBe(alone.dataOffset + 96);
+    expect(
+      inside.tensors.map((tensor) => ({ ...tensor, file: '', fileOffset: tensor.fileOffset - 96 })),
+    ).toEqual(alone.tensors.map((tensor) => ({ ...tensor, file: '' })));
+  });
+
+  it('has its data on a multiple of the alignment of the whole file, as ggml reads it', async () => {
+    const head = craft({ ...small, dataBytes: 0 });
+    const before = Buffer.alloc(40);
+    const unpadded = Buffer.concat([before, head]).subarray(0, 40 + headBytes(head));
+    const padded = Buffer.concat([unpadded, Buffer.alloc((32 - (unpadded.byteLength % 32)) % 32)]);
+    const path = folder.write('odd.bin', Buffer.concat([padded, Buffer.alloc(352)]));
+    expect((await readGguf(path, { startOffset: 40 })).dataOffset).toBe(padded.byteLength);
+  });
+
+  it('says what is at an offset that is none', async () => {
+    const path = folder.write('inside.bin', Buffer.concat([Buffer.alloc(96, 1), craft(small)]));
+    const read = (startOffset: number) => readGguf(path, { startOffset });
+    await expect(read(95)).rejects.toMatchObject({
+      code: 'gguf-magic',
+      message: expect.stringContaining('01 47 47 55, not 47 47 55 46'),
+    });
+    for (const offset of [-1, 0.5, 1e6])
+      await expect(read(offset)).rejects.toMatchObject({
+        code: 'usage',
+        message: expect.stringContaining(path),
+      });
+    const { size } = statSync(path);
+    await expect(read(size)).rejects.toMatchObject({ code: 'gguf-truncated' });
+  });
+});
+
+describe('a file that changes while it is read', () => {
+  it('is refused by name when it became shorter', () => {
+    const path = folder.write('shrunk.gguf', craft(small));
+    const fd = openSync(path, 'r');
+    const cursor = new Cursor(fd, path, 1000);
+    cursor.skip(statSync(path).size - 4);
+    expect(() => cursor.u64()).toThrow(
+      expect.objectContaining({ code: 'file-changed', message: expect.stringContaining(path) }),
+    );
+    closeSync(fd);
+  });
+
+  it('is whole or refused, whatever the moment', async () => {
+    const path = folder.write('changing.gguf', craft(small));
+    // Truncates and restores it again and again, from a process of its own.
+    const script = `const fs = require('fs'), whole = fs.readFileSync(process.argv[1]);
+      for (const end = Date.now() + 300; Date.now() < end;) {
+        fs.truncateSync(process.argv[1], Math.floor(Math.random() * whole.length));
+        fs.writeFileSync(process.argv[1], whole);
+      }`;
+    const writer = spawn(process.execPath, ['-e', script, path]);
+    let isDone = false;
+    const ended = once(writer, 'exit').then(() => {
+      isDone = true;
+    });
+    const outcomes = new Map<string, number>();
+    while (!isDone) {
+      const outcome = await readGguf(path).then(
+        (file) => `${file.tensors.length} tensors`,
+        (error: unknown) => (error instanceof NumashardError ? error.code : `${error}`),
+      );
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+    await ended;
+    const allowed = ['3 tensors', 'gguf-truncated', 'file-changed'];
+    expect([...outcomes.keys()].filter((outcome) => !allowed.includes(outcome))).toEqual([]);
+    expect(outcomes.size).toBeGreaterThan(1);
+  });
+});
+
+describe('a terabyte', () => {
+  it('is read no further than one window past its header, however long it is', async () => {
+    const tokens = Array.from({ length: 5000 }, (_, i) => encodeString(`token ${i}`));
+    const arrays = [
+      rawEntry('tokenizer.ggml.tokens', 9, encodeU32(8), u64(tokens.length), Buffer.concat(tokens)),
+      rawEntry('tokenizer.ggml.scores', 9, encodeU32(6), u64(1e6), Buffer.alloc(4e6)),
+    ];
+    const tensors = [{ name: 'a.weight', shape: [2 ** 20, 2 ** 18], type: F32, offset: 0 }];
+    const path = folder.write('terabyte.gguf', craft({ metadata: arrays, tensors }));
+    const headerBytes = statSync(path).size;
+    truncateSync(path, headerBytes + 2 ** 40);
+    const before = readCharacters();
+    await readGguf(path);
+    const read = readCharacters() - before;
+    const window = 256 * 1024;
+    expect(read).toBeGreaterThan(50_000);
+    // The header is 4 MB of numbers, which are skipped unread, and 70 KB of strings, which are walked through.
+    expect(read).toBeLessThan(4 * window);
+  });
+});
+
+/** Bytes that this process has asked the kernel to read, by its own account. */
+function readCharacters(): number {
+  return Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+}
+
+/** Where the padding after the tensor table of `small` begins: after the offset of its last tensor. */
+function headBytes(head: Buffer): number {
+  return head.lastIndexOf('output.weight') + 'output.weight'.length + 4 + 4 * 8 + 4 + 8;
+}
