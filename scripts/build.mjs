@@ -44,9 +44,10 @@ const compilerHint =
   'apt-get install gcc libc6-dev (Debian, Ubuntu), dnf install gcc glibc-devel (Fedora), or set CC';
 
 function buildTypeScript() {
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   if (!existsSync(tsc)) throw new Failure('TypeScript is not installed in node_modules', 'run npm ci');
-  run(tsc, ['-p', 'tsconfig.build.json'], 'the TypeScript compiler');
+  // Through Node.js: what npm puts into .bin cannot be started like this on Windows.
+  run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], 'the TypeScript compiler');
   removeOrphans(join(root, 'dist'), join(root, 'src'));
 }
 

@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'export-impossible'
   | 'flag-conflict'
   | 'command-not-found'
+  | 'linux-only'
   | 'native-missing'
   | 'placement-refused'
   | 'process-gone'

@@ -56,13 +56,22 @@ async function readRegular(handle: FileHandle, path: string): Promise<string | n
     if (part.bytesRead === 0) return Buffer.concat(parts).toString('latin1');
     parts.push(part.buffer.subarray(0, part.bytesRead));
     byteLength += part.bytesRead;
-    if (byteLength > maxFileByteLength) {
-      throw new NumashardError(
-        'topology-unreadable',
-        `${path} is larger than ${maxFileByteLength} bytes, which no sysfs or proc file read here is`,
-      );
-    }
+    refuseLarge(byteLength, path);
   }
+}
+
+/** The same of a file that is in memory already. */
+export function fileText(data: Buffer, path: string): string {
+  refuseLarge(data.length, path);
+  return data.toString('latin1');
+}
+
+function refuseLarge(byteLength: number, path: string): void {
+  if (byteLength <= maxFileByteLength) return;
+  throw new NumashardError(
+    'topology-unreadable',
+    `${path} is larger than ${maxFileByteLength} bytes, which no sysfs or proc file read here is`,
+  );
 }
 
 /** sysfs answers "not here" in many ways (ENOENT, EACCES, EINVAL, EIO): all mean absent, and absence is reported. */

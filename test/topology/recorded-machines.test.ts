@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openMachine } from '../../src/cli/open-machine.js';
 import { formatCpuList } from '../../src/topology/cpu-list.js';
 import { directoryRoot } from '../../src/topology/file-root.js';
 import { readTopology } from '../../src/topology/read-topology.js';
@@ -76,14 +77,10 @@ describe.skipIf(!present)('recorded machines', () => {
   });
 
   it.each(names)('%s', async (name) => {
-    execFileSync('tar', [
-      '-xzf',
-      join(recordings, `${name}.tar.gz`),
-      '-C',
-      scratch,
-      `--one-top-level=${name}`,
-    ]);
+    const archive = join(recordings, `${name}.tar.gz`);
+    execFileSync('tar', ['-xzf', archive, '-C', scratch, `--one-top-level=${name}`]);
     const topology = await readTopology(directoryRoot(join(scratch, name)));
+    expect(await openMachine(archive)).toEqual(await openMachine(join(scratch, name)));
     const { flags, expected } = JSON.parse(
       readFileSync(join(recordings, 'expected', `${name}.json`), 'utf8'),
     ) as Expected;

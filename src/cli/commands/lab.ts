@@ -6,8 +6,11 @@ import type { CommandContext } from '../context.js';
 import { defineCommand, defineCommandWithChild, defineGroup } from '../define-command.js';
 import { oneMore, threadsOption } from '../options.js';
 import type { JsonOption } from '../output.js';
+import { requireLinux } from '../require-linux.js';
 import type { LabDemoOptions } from './lab-demo.js';
 import type { LabRunOptions } from './lab-run.js';
+
+const labReason = 'it drives QEMU, and takes the guest from Debian with apt and dpkg';
 
 export function labCommand(context: CommandContext): Command {
   const run = defineCommandWithChild({
@@ -28,6 +31,7 @@ export function labCommand(context: CommandContext): Command {
     .option('--out <directory>', 'gets what the command leaves in /out')
     .option('--user', 'run the command without privilege, as user 1000')
     .action(async (command: string[], options: LabRunOptions) => {
+      requireLinux('numashard lab run', labReason);
       const { runInLab } = await import('./lab-run.js');
       await runInLab(context, command, options);
     });
@@ -61,6 +65,7 @@ export function labCommand(context: CommandContext): Command {
     .option('--emulated', 'in the emulated machine even if this one has several nodes')
     .option('--svg <file>', 'draw the comparison')
     .action(async (options: LabDemoOptions) => {
+      requireLinux('numashard lab demo', labReason);
       const { runLabDemo } = await import('./lab-demo.js');
       await runLabDemo(context, options);
     });

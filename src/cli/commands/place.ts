@@ -20,6 +20,7 @@ import { openModel } from '../open-model.js';
 import { positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { createProgressBar } from '../progress-bar.js';
+import { requireLinux } from '../require-linux.js';
 
 interface Options extends JsonOption {
   readonly threads: number;
@@ -44,6 +45,7 @@ export function placeCommand(context: CommandContext): Command {
 }
 
 async function place(context: CommandContext, path: string, options: Options): Promise<void> {
+  requireLinux('numashard place', 'it moves the pages of its file cache');
   const { threads } = options;
   const usual = `*:cyclic(${threads})`;
   const { map: text = usual } = options;

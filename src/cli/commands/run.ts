@@ -26,6 +26,7 @@ import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
 import { strategyOption } from '../options.js';
 import { readReportedModel } from '../reported-model.js';
+import { requireLinux } from '../require-linux.js';
 import { describeSightings, findRunFaults, writeRunReport } from '../run-outcome.js';
 
 interface Options {
@@ -68,6 +69,7 @@ export function runCommand(context: CommandContext): Command {
 }
 
 async function run(context: CommandContext, words: readonly string[], options: Options): Promise<void> {
+  requireLinux('numashard run', 'it preloads a library into llama.cpp that places pages and pins threads');
   const say = (line: string): void => context.stderr(`numashard: ${line}\n`);
   if (options.report) await refuseUnwritable(options.report);
   const topology = await readTopology();

@@ -23,6 +23,7 @@ import { openModel } from '../open-model.js';
 import { positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { readReportedModel } from '../reported-model.js';
+import { requireLinux } from '../require-linux.js';
 
 interface Options extends JsonOption {
   readonly threads?: number;
@@ -48,6 +49,7 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--roles', 'one line a role instead of one a tensor')
     .option('--pages', 'with --json: list the node of every page')
     .action(async (target: string, options: Options) => {
+      requireLinux('numashard verify', 'its kernel is asked where pages are');
       const found = /^\d+$/.test(target)
         ? await verifyPid(context, Number(target), options)
         : await verifyFile(context, target, options);
