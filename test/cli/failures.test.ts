@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { surroundings } from '../../src/cli/context.js';
+import { reportFailure } from '../../src/cli/failures.js';
 import { type Folder, numashard, openFolder, projectDirectory, runNode } from './numashard.js';
 
 let folder: Folder;
@@ -101,12 +103,27 @@ describe('the system refuses', () => {
   });
 
   it('what is refused beyond our own checks carries the code "system"', () => {
-    writeFileSync(folder.file('empty.tar'), '');
-    const refused = numashard(['topology', '--json', '--root', folder.file('empty.tar')], {
-      TMPDIR: '/no/such',
-    });
-    expect(JSON.parse(refused.stdout).error.code).toBe('system');
-    expect(refused.exitCode).toBe(4);
+    let thrown: unknown;
+    try {
+      openSync(folder.file('no/such/folder/file'), 'w');
+    } catch (error) {
+      thrown = error;
+    }
+    const said: string[] = [];
+    let ending: unknown;
+    const context = {
+      ...surroundings({}, false),
+      stdout: (text: string | Uint8Array) => void said.push(`${text}`),
+      stderr: () => {},
+      endWith: (how: unknown) => {
+        ending = how;
+      },
+      env: {},
+      isTerminal: { stdout: false, stderr: false },
+    };
+    reportFailure(thrown, { command: 'numashard plan', isJson: true, hasChild: false }, context);
+    expect(JSON.parse(said.join('')).error.code).toBe('system');
+    expect(ending).toBe(4);
   });
 });
 
