@@ -3,10 +3,9 @@
 // src/lab/host-tools.ts; test/scripts/host-packages.test.ts compares the two.
 import { existsSync } from 'node:fs';
 
-/** A program or a file, and its package. @type {Readonly<Record<string, string>>} */
-export const hostPackages = {
+/** For `npm start`: a program or a file, and its package. @type {Readonly<Record<string, string>>} */
+export const startPackages = {
   gcc: 'gcc',
-  'g++': 'g++',
   '/usr/include/stdio.h': 'libc6-dev',
   'qemu-system-x86_64': 'qemu-system-x86',
   mke2fs: 'e2fsprogs',
@@ -20,17 +19,25 @@ export const hostPackages = {
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };
 
+/** For `npm test`, which also boots what the demonstration does not. */
+export const testPackages = {
+  ...startPackages,
+  'g++': 'g++',
+  'mkfs.xfs': 'xfsprogs',
+};
+
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */
 const systemDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /**
  * Packages whose program or file is missing, each once.
+ * @param {Readonly<Record<string, string>>} packages
  * @param {string} path $PATH
  * @param {(file: string) => boolean} exists
  */
-export function missingPackages(path, exists = existsSync) {
+export function missingPackages(packages, path, exists = existsSync) {
   const directories = [...path.split(':').filter((directory) => directory !== ''), ...systemDirectories];
-  const missing = Object.entries(hostPackages).filter(([name]) =>
+  const missing = Object.entries(packages).filter(([name]) =>
     name.startsWith('/') ? !exists(name) : !directories.some((directory) => exists(`${directory}/${name}`)),
   );
   return [...new Set(missing.map(([, aptPackage]) => aptPackage))];

@@ -9,8 +9,11 @@ import { missingPackages } from './host-packages.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Throws a Failure that says what to install. Says how long downloads took, which is no fault of ours. */
-export function setUp() {
+/**
+ * Throws a Failure that says what to install. Says how long downloads took, which is no fault of ours.
+ * @param {Readonly<Record<string, string>>} packages one of host-packages.mjs
+ */
+export function setUp(packages) {
   if (process.platform !== 'linux') {
     throw new Failure(
       'the lab and the native parts need Linux',
@@ -19,7 +22,7 @@ export function setUp() {
     );
   }
   installNodeModules();
-  installSystemPackages();
+  installSystemPackages(packages);
 }
 
 function installNodeModules() {
@@ -30,9 +33,10 @@ function installNodeModules() {
   download("npm's packages", 'npm', ['ci', '--loglevel=warn', '--no-audit', '--no-fund']);
 }
 
-function installSystemPackages() {
+/** @param {Readonly<Record<string, string>>} packages */
+function installSystemPackages(packages) {
   const path = process.env['PATH'] ?? '';
-  const missing = missingPackages(path);
+  const missing = missingPackages(packages, path);
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (!existsSync('/usr/bin/apt-get')) {
@@ -47,7 +51,7 @@ function installSystemPackages() {
   }
   download('package lists', 'apt-get', ['update']);
   download(missing.join(', '), 'apt-get', command.split(' ').slice(1));
-  const still = missingPackages(path);
+  const still = missingPackages(packages, path);
   if (still.length > 0) throw new Failure(`installed, and still missing: ${still.join(', ')}`, undefined, 2);
 }
 

@@ -5,12 +5,13 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { report } from './failure.mjs';
+import { startPackages } from './host-packages.mjs';
 import { setUp } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 await report(() => {
-  setUp();
+  setUp(startPackages);
   build();
   const words = ['bin/numashard', 'lab', 'demo', ...process.argv.slice(2)];
   const { status, signal } = spawnSync(process.execPath, words, { cwd: root, stdio: 'inherit' });

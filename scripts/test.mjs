@@ -6,6 +6,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure, report } from './failure.mjs';
+import { testPackages } from './host-packages.mjs';
 import { nodeLlamaLibraries } from './node-llama-libraries.mjs';
 import { setUp } from './setup.mjs';
 import { countLine, countTests, sumCounts } from './test-count.mjs';
@@ -24,7 +25,7 @@ if (process.exitCode && sumCounts(counts).failed === 0) counts.push({ passed: 0,
 process.stdout.write(`${countLine(sumCounts(counts))}\n`);
 
 async function runAll() {
-  setUp();
+  setUp(testPackages);
   const isChecked = runStep('check', 'npm', ['run', '--silent', 'check']);
   // Tests of bin/numashard would speak of an older build.
   if (!runStep('build', process.execPath, ['scripts/build.mjs'])) throw new Failure('no test was run');

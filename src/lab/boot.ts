@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Boots an emulated NUMA machine: the door to src/lab for tests and the command line.
+import type { FileSystemName } from './file-systems.js';
 import { GuestChannel } from './guest-channel.js';
 import { prepareGuestImage } from './guest-image.js';
-import { prepareModelImages, prepareProjectImage } from './host-images.js';
+import { prepareModelImages, prepareProjectImage, prepareScratchImage } from './host-images.js';
 import { requireLabTools } from './host-tools.js';
 import { LabMachine } from './lab-machine.js';
 import { type KernelName, loadMachine, type MachineDescription } from './machine.js';
 import { orTimeout } from './or-timeout.js';
 import type { OnLabProgress } from './progress.js';
 import { Qemu } from './qemu.js';
-import { qemuArguments } from './qemu-arguments.js';
+import { type Drive, qemuArguments } from './qemu-arguments.js';
 
 /** Ten times what a boot takes on two host CPUs. */
 const bootTimeoutMilliseconds = 120_000;
@@ -21,6 +22,10 @@ export interface BootOptions {
   readonly kernel?: KernelName;
   /** Host files that appear as /models/NAME. */
   readonly models?: readonly string[];
+  /** Of the models and of /scratch; default: ext4. */
+  readonly fileSystem?: FileSystemName;
+  /** Whether there is a drive to write to, empty at first, at /scratch. */
+  readonly scratch?: boolean;
   /** Whether the project is mounted at /numashard, with `numashard` in $PATH. */
   readonly project?: boolean;
   readonly projectDirectory: string;
@@ -31,19 +36,24 @@ export interface BootOptions {
 
 export async function bootMachine(options: BootOptions): Promise<LabMachine> {
   const machine = machineOf(options);
-  requireLabTools();
-  const { cacheDirectory, onProgress } = options;
-  const models = await prepareModelImages(options.models ?? [], cacheDirectory, onProgress);
-  const drives = models.map((path, index) => ({ serial: `model${index}`, path }));
+  const { cacheDirectory, onProgress, fileSystem = 'ext4' } = options;
+  requireLabTools(fileSystem === 'xfs' ? ['mkfs.xfs'] : []);
+  const models = await prepareModelImages(options.models ?? [], fileSystem, cacheDirectory, onProgress);
+  const drives: Drive[] = models.map((path, index) => ({ serial: `model${index}`, path }));
   const image = await prepareGuestImage(machine, cacheDirectory, onProgress);
   drives.push({ serial: 'root', path: image.root });
   if (options.project) {
     const path = await prepareProjectImage(options.projectDirectory, cacheDirectory, onProgress);
     drives.push({ serial: 'project', path });
   }
+  if (options.scratch) {
+    const path = await prepareScratchImage(fileSystem, cacheDirectory);
+    drives.push({ serial: 'scratch', path, isWritable: true });
+  }
   onProgress?.({ step: 'boot', machine: machine.name });
   const start = performance.now();
-  const qemu = new Qemu(qemuArguments(machine, { kernel: image.kernel, initramfs: image.initramfs, drives }));
+  const { kernel, initramfs } = image;
+  const qemu = new Qemu(qemuArguments(machine, { kernel, initramfs, drives, fileSystem }));
   const channel = new GuestChannel({
     control: qemu.channel('control'),
     stdout: qemu.channel('stdout'),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Makes read-only ext4 images out of host files, without root and without mounting anything.
+// Makes ext4 images out of host files, without root and without mounting anything.
 // Source of truth: mke2fs(8), debugfs(8).
 import { readdir, stat, symlink, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -7,8 +7,8 @@ import { runTool } from './host-tools.js';
 
 const blockByteLength = 4096;
 const mebibyte = 1 << 20;
-/** Named one by one, so that the host's mke2fs.conf cannot add what an older guest kernel lacks. No journal: the
- * images are never written to. */
+/** Named one by one, so that the host's mke2fs.conf cannot add what an older guest kernel lacks. No journal: nothing
+ * that is written outlives the machine. */
 const features =
   'none,extent,filetype,dir_index,sparse_super,large_file,huge_file,dir_nlink,extra_isize,64bit';
 
@@ -35,6 +35,12 @@ export async function ext4FromFile(file: string, name: string, image: string): P
   } finally {
     await unlink(link);
   }
+}
+
+/** An image of a file system with nothing in it. */
+export function emptyExt4(image: string, mebibytes: number): Promise<void> {
+  // Files to write are few and large here; the tables of an image are kept sparse.
+  return makeFileSystem(image, mebibytes * mebibyte, 4096, []);
 }
 
 async function makeFileSystem(

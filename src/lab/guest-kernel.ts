@@ -3,6 +3,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NumashardError } from '../errors.js';
+import type { FileSystemName } from './file-systems.js';
 import { fetchPackages, type PackageRequest, requestKey } from './guest-packages.js';
 import { runTool } from './host-tools.js';
 import { extractModules } from './kernel-modules.js';
@@ -14,10 +15,11 @@ import type { OnLabProgress } from './progress.js';
 const recipe = '1';
 
 interface KernelSource extends PackageRequest {
-  readonly modules: readonly string[];
+  /** Drivers by what they are for; those for a file system are loaded where a drive has it. */
+  readonly modules: Readonly<Record<'base' | FileSystemName, readonly string[]>>;
 }
 
-const modules = ['virtio_pci', 'virtio_blk', 'virtio_console', 'ext4'];
+const modules = { base: ['virtio_pci', 'virtio_blk', 'virtio_console'], ext4: ['ext4'], xfs: ['xfs'] };
 /** What an image package depends on besides (initramfs tools, udev, …) is of no use here. */
 const only = /^linux-(image|binary|modules|base)-\d/;
 const cloud = { architecture: 'amd64', packages: ['linux-image-cloud-amd64'], only, modules };
@@ -36,7 +38,7 @@ export function prepareKernel(
   onProgress?: OnLabProgress,
 ): Promise<string> {
   const source = kernels[architecture][kernel];
-  const key = requestKey(source, `${recipe} ${source.modules}`);
+  const key = requestKey(source, `${recipe} ${JSON.stringify(source.modules)}`);
   return makeOnce(join(directory, 'kernels', `${architecture}-${kernel}-${key}`), async (work) => {
     const packages = await fetchPackages(source, directory, onProgress);
     onProgress?.({ step: 'build', what: `kernel ${kernel} for ${architecture}` });
@@ -44,8 +46,10 @@ export function prepareKernel(
     for (const { path } of packages) await runTool('dpkg-deb', ['-x', path, unpacked]);
     await mkdir(join(work, 'modules'), { recursive: true });
     await copyFile(await findImage(unpacked), join(work, 'vmlinuz'));
-    const order = await extractModules(unpacked, source.modules, join(work, 'modules'));
-    await writeFile(join(work, 'modules', 'order'), order.map((file) => `${file}\n`).join(''));
+    for (const [purpose, names] of Object.entries(source.modules)) {
+      const order = await extractModules(unpacked, names, join(work, 'modules'));
+      await writeFile(join(work, 'modules', `order-${purpose}`), order.map((file) => `${file}\n`).join(''));
+    }
     const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
     await writeFile(join(work, 'versions.json'), `${JSON.stringify(versions, null, 2)}\n`);
   });

@@ -10,7 +10,7 @@ import { makeOnce } from './make-once.js';
 import type { OnLabProgress } from './progress.js';
 
 /** Raise when the way an image is built changes: images built otherwise are then not found. */
-const recipe = '2';
+const recipe = '3';
 
 const debianArchitectures = { 'x86-64': 'amd64' } as const;
 
@@ -51,7 +51,19 @@ async function unpackRoot(packages: readonly GuestPackage[], work: string): Prom
     await rm(join(root, 'usr/share', part), { recursive: true, force: true });
   }
   await mkdir(join(root, 'var/tmp'), { recursive: true });
-  const mountPoints = ['proc', 'sys', 'dev', 'tmp', 'run', 'root', 'out', 'models', 'numashard', 'usr/local'];
+  const mountPoints = [
+    'proc',
+    'sys',
+    'dev',
+    'tmp',
+    'run',
+    'root',
+    'out',
+    'models',
+    'numashard',
+    'scratch',
+    'usr/local',
+  ];
   for (const part of mountPoints) await mkdir(join(root, part), { recursive: true });
   // Only these two are asked for by path (#! lines); the agent puts every other busybox applet in $PATH.
   for (const applet of ['sh', 'env']) await symlink('busybox', join(root, 'usr/bin', applet));

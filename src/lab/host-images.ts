@@ -5,16 +5,21 @@ import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { NumashardError } from '../errors.js';
-import { ext4FromDirectory, ext4FromFile } from './ext4.js';
+import { ext4FromDirectory } from './ext4.js';
+import { type FileSystemName, fileSystems } from './file-systems.js';
 import { makeOnce } from './make-once.js';
 import type { OnLabProgress } from './progress.js';
 
 /** QEMU's PCI bus has 32 slots; some are the machine's own. */
 const modelLimit = 24;
 
+/** Sparse: only what a machine writes takes room. */
+const scratchMebibytes = 2048;
+
 /** One image per model file; the guest sees the files as /models/NAME. */
 export async function prepareModelImages(
   models: readonly string[],
+  fileSystem: FileSystemName,
   directory: string,
   onProgress?: OnLabProgress,
 ): Promise<string[]> {
@@ -28,19 +33,34 @@ export async function prepareModelImages(
   if (odd !== undefined)
     throw usage(`model file name ${JSON.stringify(odd)} has characters the lab cannot carry`);
   const images: string[] = [];
-  for (const model of models) images.push(await modelImage(model, directory, onProgress));
+  for (const model of models) images.push(await modelImage(model, fileSystem, directory, onProgress));
   return images;
 }
 
-async function modelImage(model: string, directory: string, onProgress?: OnLabProgress): Promise<string> {
+async function modelImage(
+  model: string,
+  fileSystem: FileSystemName,
+  directory: string,
+  onProgress?: OnLabProgress,
+): Promise<string> {
   const path = resolve(model);
   const { size, mtimeMs } = await stat(path).catch((cause: Error) => {
     throw new NumashardError('file-unreadable', `cannot read model ${model}: ${cause.message}`, { cause });
   });
-  return makeOnce(join(directory, 'drives', `model-${digest([path, size, mtimeMs])}.ext4`), async (image) => {
-    onProgress?.({ step: 'build', what: `drive of ${basename(model)}` });
-    await ext4FromFile(path, basename(model), image);
-  });
+  return makeOnce(
+    join(directory, 'drives', `model-${digest([path, size, mtimeMs])}.${fileSystem}`),
+    async (image) => {
+      onProgress?.({ step: 'build', what: `drive of ${basename(model)}` });
+      await fileSystems[fileSystem].fromFile(path, basename(model), image);
+    },
+  );
+}
+
+/** An empty file system; each machine writes to a copy of its own that goes with it. */
+export function prepareScratchImage(fileSystem: FileSystemName, directory: string): Promise<string> {
+  return makeOnce(join(directory, 'drives', `scratch-${scratchMebibytes}.${fileSystem}`), (image) =>
+    fileSystems[fileSystem].empty(image, scratchMebibytes),
+  );
 }
 
 /** The parts of a checkout or installed package that running it takes, as they are now. */

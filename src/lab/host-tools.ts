@@ -9,6 +9,7 @@ export const neededTools = {
   'qemu-system-x86_64': 'qemu-system-x86',
   mke2fs: 'e2fsprogs',
   debugfs: 'e2fsprogs',
+  'mkfs.xfs': 'xfsprogs',
   'dpkg-deb': 'dpkg',
   'apt-get': 'apt',
   'apt-config': 'apt',
@@ -25,10 +26,18 @@ export const debianKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */
 const toolDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
+/** What every machine takes; a file system or a processor may take another. */
+const always: readonly HostTool[] = [
+  ...(['qemu-system-x86_64', 'mke2fs', 'debugfs', 'dpkg-deb', 'apt-get', 'apt-config'] as const),
+  ...(['tar', 'xz', 'setpriv'] as const),
+];
+
 /** Names of the Debian packages that the lab needs and the host lacks. */
-export function missingLabTools(directories: readonly string[] = toolDirectories): string[] {
-  const tools = Object.keys(neededTools) as HostTool[];
-  const missing = tools
+export function missingLabTools(
+  besides: readonly HostTool[] = [],
+  directories: readonly string[] = toolDirectories,
+): string[] {
+  const missing = [...always, ...besides]
     .filter((tool) => !findTool(tool, directories))
     .map((tool): string => neededTools[tool]);
   if (!existsSync(debianKeyring)) missing.push('debian-archive-keyring');
@@ -36,8 +45,8 @@ export function missingLabTools(directories: readonly string[] = toolDirectories
 }
 
 /** Throws `lab-missing-tool` with what to install, before any work is begun. */
-export function requireLabTools(): void {
-  const missing = missingLabTools();
+export function requireLabTools(besides: readonly HostTool[] = []): void {
+  const missing = missingLabTools(besides);
   if (missing.length === 0) return;
   throw new NumashardError(
     'lab-missing-tool',

@@ -2,11 +2,20 @@
 // A machine description as QEMU's command line. Source of truth: qemu-system-x86_64(1).
 import type { MachineDescription } from './machine.js';
 
+export interface Drive {
+  /** At most 20 bytes, virtio_blk's limit: the name the guest knows the drive by. */
+  readonly serial: string;
+  readonly path: string;
+  /** What the machine writes goes into a nameless temporary file and never into the image. */
+  readonly isWritable?: boolean;
+}
+
 export interface MachineImages {
   readonly kernel: string;
   readonly initramfs: string;
-  /** Read-only drives: serial number (at most 20 bytes, virtio_blk's limit) and image file. */
-  readonly drives: readonly { readonly serial: string; readonly path: string }[];
+  readonly drives: readonly Drive[];
+  /** The one that the guest needs a driver for. */
+  readonly fileSystem: string;
 }
 
 /** The unix sockets QEMU inherits, in the order of its file descriptors from 3 on. */
@@ -28,15 +37,16 @@ export function qemuArguments(machine: MachineDescription, images: MachineImages
       row.flatMap((distance, to) => ['-numa', `dist,src=${from},dst=${to},val=${distance}`]),
     ),
     ...channelArguments(),
-    ...images.drives.flatMap(({ serial, path }) => [
+    ...images.drives.flatMap(({ serial, path, isWritable }) => [
       '-drive',
-      `file=${escapeComma(path)},format=raw,if=none,readonly=on,id=${serial}`,
+      `file=${escapeComma(path)},format=raw,if=none,${isWritable ? 'snapshot' : 'readonly'}=on,id=${serial}`,
       '-device',
       `virtio-blk-pci,drive=${serial},serial=${serial}`,
     ]),
     ...['-kernel', images.kernel, '-initrd', images.initramfs],
     // panic=-1 reboots at once, which -no-reboot turns into the end of QEMU: a dead guest is seen as one.
-    ...['-append', `console=ttyS0 quiet panic=-1 numashard.machine=${machine.name}`],
+    '-append',
+    `console=ttyS0 quiet panic=-1 numashard.machine=${machine.name} numashard.filesystem=${images.fileSystem}`,
   ];
 }
 

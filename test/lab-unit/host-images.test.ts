@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +27,7 @@ afterEach(() => {
 
 describe('prepareModelImages', () => {
   it('refuses models that the machine could not tell apart, name, hold or read', async () => {
-    const prepare = (...models: string[]) => prepareModelImages(models, directory);
+    const prepare = (...models: string[]) => prepareModelImages(models, 'ext4', directory);
     await expect(prepare('a/m.gguf', 'b/m.gguf')).rejects.toThrow(/two model files are named m\.gguf/);
     await expect(prepare('a/m"x.gguf')).rejects.toThrow(/m\\"x\.gguf/);
     await expect(prepare(...Array.from({ length: 25 }, (_, index) => `m${index}`))).rejects.toThrow(
@@ -35,12 +43,25 @@ describe.skipIf(missing.includes('e2fsprogs'))('images (needs e2fsprogs)', () =>
     const path = join(directory, 'm.gguf');
     const bytes = Buffer.alloc(3_000_001, 'weights');
     writeFileSync(path, bytes);
-    const [first = ''] = await prepareModelImages([path], directory);
+    const [first = ''] = await prepareModelImages([path], 'ext4', directory);
     expect(fileInImage(first, 'm.gguf').equals(bytes)).toBe(true);
-    expect(await prepareModelImages([path], directory)).toEqual([first]);
+    expect(await prepareModelImages([path], 'ext4', directory)).toEqual([first]);
     utimesSync(path, 1, 1);
-    expect(await prepareModelImages([path], directory)).not.toEqual([first]);
+    expect(await prepareModelImages([path], 'ext4', directory)).not.toEqual([first]);
   });
+
+  it.skipIf(missingLabTools(['mkfs.xfs']).includes('xfsprogs'))(
+    'of a model for XFS is refused where mkfs.xfs would cut it short (needs xfsprogs)',
+    async () => {
+      const path = join(directory, 'm.gguf');
+      writeFileSync(path, '');
+      truncateSync(path, 2 ** 31);
+      await expect(prepareModelImages([path], 'xfs', directory)).rejects.toMatchObject({
+        code: 'usage',
+        message: expect.stringMatching(/m\.gguf has 2147483648 bytes.* up to 2147483647/),
+      });
+    },
+  );
 
   it('of the project holds what running it takes, and nothing else', async () => {
     const project = join(directory, 'project');

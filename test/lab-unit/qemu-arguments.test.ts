@@ -7,6 +7,7 @@ const images = {
   kernel: 'vmlinuz',
   initramfs: 'initramfs',
   drives: [{ serial: 'root', path: 'a,b/root.ext4' }],
+  fileSystem: 'xfs',
 };
 
 describe('qemuArguments', () => {
@@ -54,6 +55,17 @@ describe('qemuArguments', () => {
     const args = qemuArguments(loadMachine('x86-1n'), images);
     expect(valuesOf(args, '-drive')).toEqual(['file=a,,b/root.ext4,format=raw,if=none,readonly=on,id=root']);
     expect(valuesOf(args, '-device')).toContain('virtio-blk-pci,drive=root,serial=root');
+  });
+
+  it('lets a machine write to a drive without changing its image', () => {
+    const drives = [{ serial: 'scratch', path: 's', isWritable: true }];
+    const args = qemuArguments(loadMachine('x86-1n'), { ...images, drives });
+    expect(valuesOf(args, '-drive')).toEqual(['file=s,format=raw,if=none,snapshot=on,id=scratch']);
+  });
+
+  it('tells the guest its name and the file system it needs a driver for', () => {
+    const [line] = valuesOf(qemuArguments(loadMachine('x86-1n'), images), '-append');
+    expect(line).toContain('numashard.machine=x86-1n numashard.filesystem=xfs');
   });
 
   it('connects every channel to the descriptor it is inherited as', () => {

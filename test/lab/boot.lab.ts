@@ -17,7 +17,7 @@ let machine: LabMachine;
 
 beforeAll(async () => {
   const models = [await demoModelFile('text', setting.cacheDirectory)];
-  machine = await bootMachine({ machine: 'x86-4n', models, project: true, ...setting });
+  machine = await bootMachine({ machine: 'x86-4n', models, project: true, scratch: true, ...setting });
 });
 
 afterAll(async () => {
@@ -180,9 +180,18 @@ describe('files', () => {
     expect((await machine.readFile('/models/text.gguf')).equals(readFileSync(path))).toBe(true);
     expect(await machine.exec('echo >>/models/text.gguf')).toMatchObject({ exitCode: 1 });
   });
+
+  it('are written to the scratch drive, which starts empty', async () => {
+    expect(await output('ls /scratch | grep -v lost+found || echo empty')).toBe('empty');
+    expectDrives(
+      (await machine.execOk(lookAtDrives)).stdout,
+      'ext4',
+      await demoModelFile('text', setting.cacheDirectory),
+    );
+  });
 });
 
-describe('another machine', () => {
+describe('another machine, with XFS and a drive to write to', () => {
   it('may have unequal nodes; a run fetches /out and reports the status', async () => {
     const outDirectory = join(scratch, 'run');
     const result = await labRun({
@@ -201,7 +210,10 @@ describe('another machine', () => {
           [30, 30, 10],
         ],
       },
-      command: ['sh', '-c', 'numactl --hardware >/out/hardware; exit 5'],
+      models: ['demo:text'],
+      fileSystem: 'xfs',
+      scratch: true,
+      command: ['sh', '-c', `numactl --hardware >/out/hardware; ${lookAtDrives}; exit 5`],
       outDirectory,
       ...setting,
     });
@@ -210,6 +222,7 @@ describe('another machine', () => {
     expect(hardware).toContain('node 0 cpus: 0\n');
     expect(hardware).toContain('node 1 cpus: 1 2\n');
     expect(hardware).toContain('node 2 cpus:\n');
+    expectDrives(result.stdout, 'xfs', await demoModelFile('text', setting.cacheDirectory));
   });
 });
 
@@ -218,7 +231,14 @@ describe('another kernel', () => {
     const { versions, exitCode, stdout } = await labRun({
       machine: 'x86-4n',
       kernel: 'unstable',
-      command: ['sh', '-c', 'uname -r; cat /sys/devices/system/node/online; llama-bench --version 2>&1'],
+      models: ['demo:text'],
+      fileSystem: 'xfs',
+      scratch: true,
+      command: [
+        'sh',
+        '-c',
+        `uname -r; cat /sys/devices/system/node/online; llama-bench --version 2>&1; ${lookAtDrives}`,
+      ],
       ...setting,
     });
     expect(exitCode).toBe(0);
@@ -227,6 +247,7 @@ describe('another kernel', () => {
     expect(Number.parseInt(release, 10), release).toBeGreaterThanOrEqual(7);
     expect(online).toBe('0-3');
     expect(said.join('\n')).toContain('haswell');
+    expectDrives(stdout, 'xfs', await demoModelFile('text', setting.cacheDirectory));
   });
 });
 
@@ -238,6 +259,22 @@ describe('a machine that dies', () => {
     await expect(machine.exec('true')).rejects.toMatchObject(death);
   });
 });
+
+/** Writes as another user, and through to the drive. */
+const lookAtDrives = [
+  'cat /proc/mounts; sha256sum /models/text.gguf',
+  'su user -c "cp /models/text.gguf /scratch/copy"; sync; echo 3 >/proc/sys/vm/drop_caches',
+  'sha256sum /scratch/copy; rm /scratch/copy',
+].join('; ');
+
+function expectDrives(stdout: Buffer, fileSystem: string, model: string): void {
+  const text = stdout.toString();
+  expect(text).toMatch(new RegExp(`^/dev/vd. /models/text\\.gguf ${fileSystem} ro,`, 'm'));
+  expect(text).toMatch(new RegExp(`^/dev/vd. /scratch ${fileSystem} rw,`, 'm'));
+  const digest = createHash('sha256').update(readFileSync(model)).digest('hex');
+  expect(text).toContain(`${digest}  /models/text.gguf`);
+  expect(text).toContain(`${digest}  /scratch/copy`);
+}
 
 async function output(command: string): Promise<string> {
   return (await machine.execOk(command)).stdout.toString().trimEnd();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // numashard lab run: one command in an emulated machine, its output passed on as it comes.
 import { join } from 'node:path';
+import type { FileSystemName } from '../../lab/file-systems.js';
 import type { KernelName } from '../../lab/machine.js';
 import { labRun } from '../../lab/run.js';
 import type { CommandContext } from '../context.js';
@@ -10,6 +11,8 @@ export interface LabRunOptions {
   readonly machine: string;
   readonly kernel?: KernelName;
   readonly model?: readonly string[];
+  readonly filesystem?: FileSystemName;
+  readonly scratch?: true;
   readonly out?: string;
   readonly user?: true;
 }
@@ -17,13 +20,15 @@ export interface LabRunOptions {
 export async function runInLab(
   context: CommandContext,
   command: readonly string[],
-  { machine, kernel, model, out, user }: LabRunOptions,
+  { machine, kernel, filesystem, scratch, model, out, user }: LabRunOptions,
 ): Promise<void> {
   const progress = labProgress(context);
   try {
     const { exitCode, signal } = await labRun({
       machine,
       ...(kernel === undefined ? {} : { kernel }),
+      ...(filesystem === undefined ? {} : { fileSystem: filesystem }),
+      scratch: scratch ?? false,
       command,
       models: model ?? [],
       ...(out === undefined ? {} : { outDirectory: out }),

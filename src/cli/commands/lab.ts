@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // numashard lab: emulated NUMA machines, and models to run in them.
 import { type Command, Option } from 'commander';
+import { fileSystemNames } from '../../lab/file-systems.js';
 import { kernelNames } from '../../lab/machine.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand, defineCommandWithChild, defineGroup } from '../define-command.js';
@@ -28,6 +29,10 @@ export function labCommand(context: CommandContext): Command {
       'a model, there as /models/NAME; demo:NAME for one of `lab list`; repeatable',
       oneMore,
     )
+    .addOption(
+      new Option('--filesystem <name>', 'of models and scratch').choices(fileSystemNames).default('ext4'),
+    )
+    .option('--scratch', 'an empty drive to write to, at /scratch')
     .option('--out <directory>', 'gets what the command leaves in /out')
     .option('--user', 'run the command without privilege, as user 1000')
     .action(async (command: string[], options: LabRunOptions) => {
