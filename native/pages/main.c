@@ -24,7 +24,8 @@ int main(int argc, char **argv) {
     }
     if (argc == 3 && strcmp(argv[1], "file-query") == 0) return command_file_query(argv[2]);
     if (argc == 3 && strcmp(argv[1], "file-place") == 0) return command_file_place(argv[2]);
-    fprintf(stderr, "usage: numashard-pages query PID | file-query FILE | file-place FILE\n"
+    if (argc == 3 && strcmp(argv[1], "program") == 0) return command_program(argv[2]);
+    fprintf(stderr, "usage: numashard-pages query PID | file-query FILE | file-place FILE | program FILE\n"
                     "standard input: lines \"start length [node]\" in bytes\n");
     return PAGES_WRONG_INPUT;
 }

@@ -70,4 +70,7 @@ uint64_t room_on(int node);
 int command_file_query(const char *path);
 int command_file_place(const char *path);
 
+/* ---- program.c ---- */
+int command_program(const char *path);
+
 #endif

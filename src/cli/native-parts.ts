@@ -28,6 +28,21 @@ export function preloadValue(library: string, already: string | undefined): stri
   return [library, ...others].join(':');
 }
 
+/** The same for a command that cannot do without. */
+export function requirePreload(place: Place): string {
+  const path = preloadPath(place);
+  if (path !== null) return path;
+  throw new NumashardError('native-missing', 'libnumashard.so is not built', {
+    hint: 'npm run build compiles it with the machine’s cc',
+    exitCode: 125,
+  });
+}
+
+/** The page helper; it may not be there. */
+export function helperPath({ projectDirectory }: Place): string {
+  return join(projectDirectory, 'native', 'build', 'numashard-pages');
+}
+
 function builtFile({ projectDirectory }: Place, name: string): string | null {
   const path = join(projectDirectory, 'native', 'build', name);
   return existsSync(path) ? path : null;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Holds a llama.cpp command against a plan: what contradicts it is an error that names the word to change, and
 // what is missing is returned to be added, with a line that says so.
-import { NumashardError } from '../errors.js';
+import type { NumashardError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
 import { parseShardMap } from '../shardmap/parse.js';
+import type { Topology } from '../topology/types.js';
+import { checkAffinity } from './affinity-check.js';
+import { conflict } from './command-conflict.js';
 import { programsWithThreads } from './command-options.js';
-import type { LlamaCommand, Setting } from './command-types.js';
+import type { LlamaCommand } from './command-types.js';
 import { environmentNames } from './environment.js';
+import { environmentChanges } from './wrapper-environment.js';
+import { wrapperPolicies } from './wrapper-limits.js';
 
 export interface CommandCheck {
   /** Threads the command does not give and the plan needs; null where nothing is to be added. */
@@ -19,15 +24,19 @@ export interface CommandCheck {
   readonly notes: readonly string[];
 }
 
-/** Throws `flag-conflict`. A plan under which nobody is pinned conflicts with nothing and adds nothing. */
-export function checkCommand(
-  command: LlamaCommand,
-  plan: Pick<Plan, 'chosen' | 'threads' | 'environment'>,
-): CommandCheck {
+export type CheckedPlan = Pick<Plan, 'chosen' | 'threads' | 'environment'> & {
+  /** The machine as the command will see it. */
+  readonly topology: Topology;
+};
+
+/** Throws `flag-conflict`. A plan under which nobody is pinned adds nothing, and leaves threads alone. */
+export function checkCommand(command: LlamaCommand, plan: CheckedPlan): CommandCheck {
   const unchanged: CommandCheck = { threadsToAdd: null, argv: command.argv, environment: {}, notes: [] };
+  if (Object.keys(plan.environment).length === 0) return unchanged;
+  checkWrappers(command, plan.chosen);
   if (!pinsWorkers(plan.environment)) return unchanged;
   checkNuma(command, plan.chosen);
-  checkAffinity(command, plan.chosen);
+  checkAffinity(command, plan);
   checkThreads(command, plan);
   if (command.hasThreads) return unchanged;
 
@@ -48,6 +57,30 @@ export function pinsWorkers(environment: Readonly<Record<string, string>>): bool
   return map !== undefined && parseShardMap(map).some(({ target }) => target.kind === 'rows');
 }
 
+/** Memory policies that would be overruled in silence, and variables that run sets itself. */
+function checkWrappers({ wrappers }: LlamaCommand, chosen: string): void {
+  const [policy] = wrapperPolicies(wrappers);
+  if (policy !== undefined) {
+    throw conflict(policy, `is a policy for all memory, the plan (${chosen}) has its own for the weights`, {
+      hint: `leave numactl ${policy.text} out, or run with --strategy flat`,
+    });
+  }
+  const ours: readonly (string | null)[] = [...Object.values(environmentNames), 'LD_PRELOAD', null];
+  const change = environmentChanges(wrappers).find(({ name }) => ours.includes(name));
+  if (change !== undefined) throw changed(change.setting.text, change.name, change.setting.index);
+}
+
+function changed(text: string, name: string | null, index: number | null): NumashardError {
+  const what = name ?? 'the whole environment';
+  const hint =
+    name === null
+      ? 'name the variables to take out, with -u NAME for each'
+      : `set ${name} in front of numashard, which keeps what it can and says what it cannot`;
+  return conflict({ text: `env ${text}`, index, value: null }, `changes ${what}, which numashard run sets`, {
+    hint,
+  });
+}
+
 /** `distribute` asks for the fixed cut that a plan needs anyway; the others put the threads elsewhere. */
 function checkNuma({ numa }: LlamaCommand, chosen: string): void {
   if (numa === null || !['isolate', 'numactl'].includes(numa.value)) return;
@@ -60,25 +93,9 @@ function checkNuma({ numa }: LlamaCommand, chosen: string): void {
   );
 }
 
-function checkAffinity({ affinity }: LlamaCommand, chosen: string): void {
-  const [first] = affinity;
-  if (first === undefined) return;
-  throw conflict(first, `pins threads to CPUs, the plan (${chosen}) pins them to nodes`, {
-    hint: `leave ${first.text} out; to use some CPUs only, start numashard under taskset or in a cpuset`,
-  });
-}
-
 function checkThreads({ threads }: LlamaCommand, plan: Pick<Plan, 'threads'>): void {
   if (threads === null || threads.value === plan.threads) return;
   throw conflict(threads, `gives ${threads.value} threads, the plan is for ${plan.threads}`, {
     hint: `change it to ${plan.threads}, or plan with --threads ${threads.value}`,
-  });
-}
-
-function conflict(setting: Setting<unknown>, reason: string, details: { hint: string }): NumashardError {
-  const where = setting.index === null ? 'in the environment' : `word ${setting.index} of the command`;
-  return new NumashardError('flag-conflict', `${setting.text} (${where}) ${reason}`, {
-    ...details,
-    exitCode: 2,
   });
 }

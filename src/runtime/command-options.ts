@@ -14,7 +14,9 @@ export type OptionKey =
   | 'loadMode'
   | 'mmap'
   | 'mlock'
-  | 'affinity'
+  | 'cpuMask'
+  | 'cpuRange'
+  | 'cpuStrict'
   /** Free text, which may look like an option and is not. */
   | 'text';
 
@@ -37,6 +39,7 @@ export const commonOptions: ReadonlyMap<string, Option> = optionTable([
   ['remoteModel', null, '-hf', '-hfr', '--hf-repo', '-mu', '--model-url', '-dr', '--docker-repo'],
   ['remoteModel', null, '--models-dir', '--models-preset'],
   ['draftModel', null, '-md', '--model-draft', '--spec-draft-model'],
+  ['text', null, '--lora', '--lora-scaled', '--mmproj', '-mm', '-ot', '--override-tensor'],
   ['threads', null, '-t', '--threads'],
   ['promptThreads', null, '-tb', '--threads-batch'],
   ['numa', null, '--numa'],
@@ -48,11 +51,13 @@ export const commonOptions: ReadonlyMap<string, Option> = optionTable([
   ['mmap', '1', '--mmap'], // old
   ['mmap', '0', '--no-mmap'], // old
   ['mlock', '1', '--mlock'], // old
-  ['affinity', null, '-C', '--cpu-mask', '-Cr', '--cpu-range', '--cpu-strict'],
-  ['affinity', null, '-Cb', '--cpu-mask-batch', '-Crb', '--cpu-range-batch', '--cpu-strict-batch'],
-  ['affinity', null, '-Cd', '--cpu-mask-draft', '-Crd', '--cpu-range-draft', '--cpu-strict-draft'],
-  ['affinity', null, '--spec-draft-cpu-mask', '--spec-draft-cpu-range', '--spec-draft-cpu-strict'],
-  ['affinity', null, '-Cbd', '--cpu-mask-batch-draft', '--spec-draft-cpu-mask-batch'],
+  ['cpuMask', null, '-C', '--cpu-mask', '-Cb', '--cpu-mask-batch', '-Cd', '--cpu-mask-draft'],
+  ['cpuMask', null, '--spec-draft-cpu-mask', '-Cbd', '--cpu-mask-batch-draft', '--spec-draft-cpu-mask-batch'],
+  ['cpuRange', null, '-Cr', '--cpu-range', '-Crb', '--cpu-range-batch'],
+  ['cpuRange', null, '-Crd', '--cpu-range-draft', '--spec-draft-cpu-range'],
+  ['cpuStrict', null, '--cpu-strict', '--cpu-strict-batch'],
+  ['cpuStrict', null, '--cpu-strict-draft', '--spec-draft-cpu-strict'],
+  ['cpuStrict', null, '--cpu-strict-batch-draft', '--spec-draft-cpu-strict-batch'],
   [
     'text',
     null,
@@ -78,7 +83,8 @@ export const benchOptions: ReadonlyMap<string, Option> = optionTable([
   ['loadMode', null, '-lm', '--load-mode'],
   ['loadMode', 'dio', '-dio', '--direct-io'], // old
   ['mmap', null, '-mmp', '--mmap'], // old
-  ['affinity', null, '-C', '--cpu-mask', '--cpu-strict'],
+  ['cpuMask', null, '-C', '--cpu-mask'],
+  ['cpuStrict', null, '--cpu-strict'],
 ]);
 
 /** An argument wins over its variable. llama-bench reads none of them. */
@@ -104,7 +110,7 @@ export const environmentOptions: readonly EnvironmentOption[] = [
 
 /** Options that name a model to download by themselves, such as `--gpt-oss-20b-default`. */
 export function isModelPreset(word: string): boolean {
-  return /^--[a-z0-9.-]+-default$/.test(word) && word !== '--spec-default';
+  return /^--[a-z0-9.-]+-(?:default|spec)$/.test(word) && word !== '--spec-default';
 }
 
 /** Programs of llama.cpp that compute and take `-t`; others with the same prefix may not. */
@@ -117,12 +123,13 @@ export const programsWithThreads: ReadonlySet<string> = new Set(
     .map((name) => `llama-${name}`),
 );
 
-/** Programs that start the one named after their own options. */
-export const wrapperPrograms: ReadonlySet<string> = new Set(
-  'chrt env ionice nice nohup numactl perf prlimit setsid stdbuf strace systemd-run taskset time timeout'.split(
-    ' ',
-  ),
-);
+/** Commands of the one program `llama` that release builds have, and the program that each is (app/llama.cpp). */
+export const llamaCommands: ReadonlyMap<string, string> = new Map([
+  ...['serve', 'server'].map((word) => [word, 'llama-server'] as const),
+  ...['cli', 'client'].map((word) => [word, 'llama-cli'] as const),
+  ...['completion', 'complete'].map((word) => [word, 'llama-completion'] as const),
+  ['bench', 'llama-bench'],
+]);
 
 function optionTable(
   rows: readonly (readonly [OptionKey, string | null, ...string[]])[],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A llama.cpp command line as far as placement is concerned.
+import type { Wrapper } from './wrappers.js';
 
 /** A value and where it stands, so that a message can name the word to change. */
 export interface Setting<Value> {
@@ -18,18 +19,29 @@ export type CommandWarningCode =
   | 'value-missing'
   | 'value-unreadable'
   /** The model is downloaded or chosen at run time. */
-  | 'model-unknown';
+  | 'model-unknown'
+  /** A shell's or another program's own: what it starts is not seen. */
+  | 'command-unread';
 
 export interface CommandWarning {
   readonly code: CommandWarningCode;
   readonly message: string;
 }
 
+/** `mask`: hexadecimal; `range`: lo-hi; `strict`: one CPU a thread. */
+export type AffinityKind = 'mask' | 'range' | 'strict';
+
+export interface AffinitySetting extends Setting<string> {
+  readonly kind: AffinityKind;
+}
+
 export interface LlamaCommand {
   readonly argv: readonly string[];
-  /** The llama.cpp program: past `numactl`, `taskset`, `env` and the like. */
+  /** What stands in front of the program: `numactl`, `taskset`, `env` and the like. */
+  readonly wrappers: readonly Wrapper[];
+  /** The program behind them. */
   readonly program: Setting<string>;
-  /** Its name without folder. */
+  /** Its name without folder; of `llama serve` it is `llama-server`. */
   readonly name: string;
   /** `bench`: llama-bench, with lists and ranges and without LLAMA_ARG_*; `other`: not known to be llama.cpp's. */
   readonly kind: 'common' | 'bench' | 'other';
@@ -50,6 +62,6 @@ export interface LlamaCommand {
   /** As llama.cpp 0.7 names it: `auto`, `none`, `mmap`, `mlock`, `mmap+mlock`, `dio`. */
   readonly loadMode: Setting<string> | null;
   /** Options that pin threads to CPUs. */
-  readonly affinity: readonly Setting<string>[];
+  readonly affinity: readonly AffinitySetting[];
   readonly warnings: readonly CommandWarning[];
 }

@@ -6,11 +6,21 @@ import {
   commonOptions,
   environmentOptions,
   isModelPreset,
+  llamaCommands,
   type OptionKey,
-  wrapperPrograms,
 } from './command-options.js';
-import type { CommandWarning, CommandWarningCode, LlamaCommand, Setting } from './command-types.js';
+import type {
+  AffinityKind,
+  AffinitySetting,
+  CommandWarning,
+  CommandWarningCode,
+  LlamaCommand,
+  Setting,
+} from './command-types.js';
 import { benchNumbers, benchValues, readInteger, readSwitch } from './command-values.js';
+import { changeEnvironment, type Environment, environmentChanges } from './wrapper-environment.js';
+import { shells } from './wrapper-table.js';
+import { baseName, readWrappers } from './wrappers.js';
 
 export interface CommandContext {
   /** CPUs this process may use: what `-t 0` or a negative number means. */
@@ -21,12 +31,13 @@ type Settings = ReadonlyMap<OptionKey, readonly Setting<string>[]>;
 
 export function readLlamaCommand(
   argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   context: CommandContext = {},
 ): LlamaCommand {
-  const start = findProgram(argv);
+  const { wrappers, start } = readWrappers(argv);
   const program = argv[start] ?? '';
-  const name = baseName(program);
+  const name = programName(program, argv[start + 1]);
+  const env = changeEnvironment(environment, environmentChanges(wrappers));
   const kind = name === 'llama-bench' ? 'bench' : name.startsWith('llama-') ? 'common' : 'other';
   const warnings: CommandWarning[] = [];
   const warn = (code: CommandWarningCode, message: string): void => {
@@ -67,8 +78,10 @@ export function readLlamaCommand(
       ? one('threads', (settings.get('threads') ?? []).flatMap(benchNumbers))
       : last('threads');
   const repack = pick('repack');
+  if (shells.has(name)) warn('command-unread', `${name}: what it starts is not read here`);
   return {
     argv,
+    wrappers,
     program: { value: program, text: program, index: start },
     name,
     kind,
@@ -82,22 +95,14 @@ export function readLlamaCommand(
     gpuLayers: pick('gpuLayers'),
     repack: repack && { ...repack, value: readSwitch(repack.value) },
     loadMode: readLoadMode(pick('loadMode'), pick('mmap'), last('mlock')),
-    affinity: (settings.get('affinity') ?? []).filter(pins),
+    affinity: readAffinity(settings),
     warnings,
   };
 }
 
-/** `numactl … llama-server …`: the llama.cpp program is the first word so named after a wrapper. */
-function findProgram(argv: readonly string[]): number {
-  if (!wrapperPrograms.has(baseName(argv[0] ?? ''))) return 0;
-  return Math.max(
-    0,
-    argv.findIndex((word) => /^llama-[a-z-]+$/.test(baseName(word))),
-  );
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function programName(program: string, command: string | undefined): string {
+  const name = baseName(program);
+  return name === 'llama' ? (llamaCommands.get(command ?? '') ?? name) : name;
 }
 
 function readWords(
@@ -142,7 +147,8 @@ function plausible(given: Settings): Settings {
     model: ({ value }) => /\.gguf$/i.test(value),
     draftModel: ({ value }) => /\.gguf$/i.test(value),
     threads: ({ value }) => readInteger(value) !== null,
-    affinity: ({ text }) => text.startsWith('--'),
+    cpuMask: ({ text }) => text.startsWith('--'),
+    cpuRange: ({ text }) => text.startsWith('--'),
   };
   const kept = [...given].map(([key, values]) => [key, values.filter(tests[key] ?? (() => true))] as const);
   return new Map(kept.filter(([, values]) => values.length > 0));
@@ -153,7 +159,7 @@ function canonical(word: string): string {
   return word.startsWith('--') ? word.replaceAll('_', '-') : word;
 }
 
-function withEnvironment(given: Settings, env: Readonly<Record<string, string | undefined>>): Settings {
+function withEnvironment(given: Settings, env: Environment): Settings {
   const settings = new Map(given);
   for (const { variable, key, implied } of environmentOptions) {
     const value = env[variable];
@@ -180,6 +186,14 @@ function readLoadMode(
 }
 
 /** `--cpu-strict 0`, the default, and an empty mask pin nothing. */
-function pins({ value }: Setting<string>): boolean {
-  return !/^(0x)?0*$/i.test(value);
+function readAffinity(settings: Settings): AffinitySetting[] {
+  const kinds: readonly (readonly [OptionKey, AffinityKind])[] = [
+    ['cpuMask', 'mask'],
+    ['cpuRange', 'range'],
+    ['cpuStrict', 'strict'],
+  ];
+  return kinds
+    .flatMap(([key, kind]) => (settings.get(key) ?? []).map((setting) => ({ ...setting, kind })))
+    .filter(({ value }) => !/^(0x)?0*$/i.test(value))
+    .sort((left, right) => (left.index ?? 0) - (right.index ?? 0));
 }

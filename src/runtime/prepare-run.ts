@@ -10,14 +10,22 @@ import { resolveShardMap } from '../shardmap/resolve.js';
 import type { MachineNodes } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
 import { checkCommand, pinsWorkers } from './command-check.js';
-import type { LlamaCommand } from './command-types.js';
+import { conflict, placeOf } from './command-conflict.js';
+import type { CommandWarning, LlamaCommand } from './command-types.js';
 import { environmentNames } from './environment.js';
+import { checkNodes, explainLimits } from './limits-check.js';
+import type { Limit } from './wrapper-limits.js';
 
 export interface RunRequest {
   readonly command: LlamaCommand;
   readonly model: Model | null;
+  /** The machine as the command will see it. */
   readonly topology: Topology;
   readonly machine: MachineNodes;
+  /** What wrappers in the command leave of the machine: for messages, `topology` obeys them. */
+  readonly limits?: readonly Limit[];
+  /** Threads that the user named beside the command; null: those of the command. */
+  readonly threads?: number | null;
   /** The user's map, from --map or the environment; null: plan one. */
   readonly map: string | null;
   /** GGML_NUMA_SHARD_THREADS of the user's environment; null: not set. */
@@ -40,23 +48,28 @@ export function prepareRun(request: RunRequest): PreparedRun {
   const plan = planPlacement({
     model,
     topology,
-    threads: command.threads?.value ?? null,
+    threads: request.threads ?? command.threads?.value ?? null,
     strategy: request.strategy,
     promptThreads: command.promptThreads?.value ?? null,
   });
   const isPlanned = map === null && planned === null;
   const hasOneNode = topology.nodes.length < 2 && map === null;
   // What is said about the plan's own choice holds for no other map.
-  const warnings = [...command.warnings, ...(isPlanned || hasOneNode ? plan.warnings : [])];
+  const isUnread = ({ code }: CommandWarning): boolean => hasOneNode && code === 'command-unread';
+  const ofCommand = command.warnings.filter((warning) => !isUnread(warning));
+  const warnings = [...ofCommand, ...(isPlanned || hasOneNode ? plan.warnings : [])];
   const notes = [...new Set(warnings.map(({ message }) => message))];
   if (hasOneNode) return { argv: command.argv, environment: {}, notes };
-  const environment = chooseEnvironment(request, plan);
+  const limits = request.limits ?? [];
+  const environment = explainLimits(limits, () => chooseEnvironment(request, plan));
   const text = environment[environmentNames.map];
   if (text === undefined || isObserve(text)) return { argv: command.argv, environment, notes };
-  const mapNotes = checkMap(text, request);
+  const mapNotes = explainLimits(limits, () => checkMap(text, request));
   checkShares(request, environment);
+  checkNodes(request, environment[environmentNames.threads]);
+  checkThreadsPerNode(text, request);
   const threads = workersIn(environment) ?? plan.threads;
-  const check = checkCommand(command, { chosen: chosenFor(text, plan), threads, environment });
+  const check = checkCommand(command, { chosen: chosenFor(text, plan), threads, environment, topology });
   return {
     argv: check.argv,
     environment: { ...environment, ...check.environment },
@@ -77,8 +90,7 @@ function chooseEnvironment(
   }
   const rows = plan.strategies.find(({ name }) => name === 'rows');
   const shares = rows ? Object.entries(rows.threads).map(([node, threads]) => `${node}:${threads}`) : [];
-  const named = parseShardMap(map, machine).find(({ target }) => target.kind === 'rows');
-  const namesAll = named?.target.kind === 'rows' && named.target.nodes === 'all';
+  const namesAll = rowNodes(map, machine) === 'all';
   // Only where workers live on all nodes does the plan know how many live on each.
   return {
     [environmentNames.map]: map,
@@ -105,9 +117,29 @@ function checkShares(
   }
   const workers = workersIn(environment);
   if (threads === null || threads.value === workers) return;
-  const where = threads.index === null ? 'in the environment' : `word ${threads.index} of the command`;
-  const message = `${given} is for ${workers} threads, ${threads.text} (${where}) gives ${threads.value}`;
+  const message = `${given} is for ${workers} threads, ${threads.text} (${placeOf(threads)}) gives ${threads.value}`;
   throw new NumashardError('flag-conflict', message, { exitCode: 2, hint: 'change one of the two' });
+}
+
+/** Each node that a user's map names for rows needs a worker: with fewer, nobody would read what lies on the last. */
+function checkThreadsPerNode(
+  map: string,
+  { command: { threads }, machine, shares, map: own }: RunRequest,
+): void {
+  const named = rowNodes(map, machine);
+  if (own === null || shares || named === null || threads === null) return;
+  const count = named === 'all' ? machine.usableNodes.length : named.length;
+  if (threads.value >= count) return;
+  const nodes = machine.usableNodes.slice(0, threads.value).join(',');
+  throw conflict(threads, `gives ${threads.value} threads, rows over ${count} nodes need ${count} at least`, {
+    hint: `change it, or name fewer nodes: --map '*:rows(${nodes})'`,
+  });
+}
+
+/** Nodes of the map's rows; null: it has none. */
+function rowNodes(map: string, machine?: MachineNodes): readonly number[] | 'all' | null {
+  for (const { target } of parseShardMap(map, machine)) if (target.kind === 'rows') return target.nodes;
+  return null;
 }
 
 /** Layers past the model's last, absent nodes and the like are refused before anything starts; returns warnings. */

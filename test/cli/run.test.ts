@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `numashard run` as env(1) would have it, through the real program. On a machine with one node nothing is placed;
 // on one with several the maps and plans given here keep llama.cpp out of it.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,12 @@ function script(name: string, text: string): string {
   writeFileSync(folder.file(name), `#!/bin/sh\n${text}\n`);
   chmodSync(folder.file(name), 0o755);
   return folder.file(name);
+}
+
+function compileStatic(): string {
+  writeFileSync(folder.file('static.c'), 'int main(void) { return 0; }\n');
+  execFileSync('cc', ['-static', '-o', folder.file('llama-static'), folder.file('static.c')]);
+  return folder.file('llama-static');
 }
 
 const flat = ['run', '--strategy', 'flat', '--'];
@@ -69,8 +75,34 @@ describe('what is refused before anything starts', () => {
     ],
     [
       'pinned threads beside a map',
-      () => ['run', '--map', `*:rows(${firstNode})`, '--', witness(), '--cpu-mask', 'ff'],
-      /--cpu-mask ff \(word 1 of the command\)/,
+      () => ['run', '--map', `*:rows(${firstNode})`, '--', witness(), '--cpu-strict', '1'],
+      /--cpu-strict 1 \(word 1 of the command\)/,
+    ],
+    [
+      'CPUs that nobody can tell',
+      () => ['run', '--map', `*:rows(${firstNode})`, '--', 'numactl', '-N', '+0', witness()],
+      /numactl -N \+0 \(word 1 of the command\)/,
+    ],
+    [
+      'another model beside the command’s',
+      () => ['run', '-m', 'other.gguf', '--map', `*:node${firstNode}`, '--', witness(), '-m', model],
+      /-m .*tiny.gguf \(word 1 of the command\) names another model than --model other.gguf/,
+    ],
+    [
+      'other threads beside the command’s',
+      () => ['run', '-t', '4', '--map', `*:rows(${firstNode})`, '--', witness(), '-t', '2'],
+      /-t 2 \(word 1 of the command\) gives 2 threads, --threads 4 of numashard run others/,
+    ],
+    ['no thread', () => ['run', '-t', '0', '--', witness()], /argument '0' is invalid/],
+    [
+      'sudo in the command',
+      () => ['run', '--map', `*:node${firstNode}`, '--', 'sudo', witness()],
+      /sudo \(word 0 of the command\) starts what follows without LD_PRELOAD\nhint: put it in front: sudo numashard run/,
+    ],
+    [
+      'a static llama.cpp',
+      () => ['run', '--map', `*:node${firstNode}`, '--', compileStatic(), '-m', model],
+      /llama-static is linked statically: no loader reads LD_PRELOAD/,
     ],
     ['a report in no folder', () => ['run', '--report', '/no/such/r.json', '--', witness()], /ENOENT/],
     ['a report below a file', () => ['run', '--report', join(model, 'r'), '--', witness()], /ENOTDIR/],
@@ -192,6 +224,11 @@ describe('a command under a map', () => {
   it('keeps another library that is preloaded', () => {
     const { stdout } = numashard([...map, '--', 'sh', '-c', 'printf %s "$LD_PRELOAD"'], { LD_PRELOAD: '' });
     expect(stdout).toMatch(/^[^:]*libnumashard\.so$/);
+  });
+
+  it('is told of the threads named beside it', () => {
+    const { stdout } = numashard(['run', '-t', '3', '--map', `*:rows(${firstNode})`, '--', 'env']);
+    expect(stdout).toContain('LLAMA_ARG_THREADS=3\n');
   });
 
   it('is told how many threads are planned', () => {

@@ -119,6 +119,15 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
       }
     });
 
+    it('tells capabilities and mount of a program', () => {
+      const { status, stdout } = ask(['program', program], '');
+      expect({ status, stdout }).toEqual({
+        status: 0,
+        stdout: expect.stringMatching(/^capabilities 0 nosuid [01]\n$/),
+      });
+      expect(ask(['program', join(folder, 'none')], '')).toMatchObject({ status: 3, stdout: '' });
+    });
+
     it('takes no other thing for a file with data', () => {
       for (const path of [folder, join(folder, 'none'), '/dev/zero', '/proc/self/maps'])
         expect(ask(['file-query', path], '0 1\n'), path).toMatchObject({ status: 3, stdout: '' });

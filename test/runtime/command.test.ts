@@ -4,6 +4,7 @@ import { NumashardError } from '../../src/errors.js';
 import { readLlamaCommand } from '../../src/runtime/command.js';
 import { checkCommand } from '../../src/runtime/command-check.js';
 import type { LlamaCommand } from '../../src/runtime/command-types.js';
+import { machine } from '../plan/machines.js';
 
 function read(command: string, env: Record<string, string> = {}): LlamaCommand {
   return readLlamaCommand(command.split(' '), env, { hardwareThreads: 32 });
@@ -39,6 +40,10 @@ describe('the model', () => {
     ['llama-bench -m a-00001-of-00002.gguf', 'a-00001-of-00002.gguf', 1],
     ['llama-bench -m a.gguf,a.gguf', 'a.gguf', 1],
     ['numactl -m 0 -C 0-3 /usr/bin/llama-server -m a.gguf', 'a.gguf', 6],
+    ['llama serve -m a.gguf', 'a.gguf', 2],
+    ['llama bench -m a.gguf,a.gguf', 'a.gguf', 2],
+    ['taskset -c 0-3 nice -n 5 ./main -m a.gguf', 'a.gguf', 7],
+    ['llama-server --lora -m -m a.gguf', 'a.gguf', 3],
   ])('of %s is %s, word %s', (command, value, index) => {
     expect(read(command).model).toMatchObject({ value, index });
   });
@@ -61,6 +66,7 @@ describe('the model', () => {
     '-dr gemma3',
     '--models-dir d',
     '--gpt-oss-20b-default',
+    '--fim-qwen-7b-spec',
   ])('is unknown under %s', (words) => {
     const command = read(`llama-server -m a.gguf ${words}`);
     expect(command.model).toBeNull();
@@ -110,6 +116,19 @@ describe('threads', () => {
     expect(command.threads).toEqual({ value: 8, text: 'LLAMA_ARG_THREADS=8', index: null });
     expect(command.promptThreads?.value).toBe(16);
     expect(read('llama-bench', { LLAMA_ARG_THREADS: '8' }).hasThreads).toBe(false);
+  });
+
+  it('come from what env sets in front of the program', () => {
+    const env = { LLAMA_ARG_THREADS: '8', LLAMA_ARG_NUMA: 'isolate' };
+    const command = read('env -u LLAMA_ARG_NUMA LLAMA_ARG_THREADS=4 llama-server', env);
+    expect(command).toMatchObject({ threads: { value: 4 }, numa: null, program: { index: 4 } });
+    expect(read('env - llama-server', env).threads).toBeNull();
+  });
+
+  it('of what a shell starts are not known, and that is said', () => {
+    const command = readLlamaCommand(['sh', '-c', 'llama-bench -t 4'], {});
+    expect(command).toMatchObject({ name: 'sh', kind: 'other', hasThreads: false });
+    expect(codes(command)).toEqual(['command-unread']);
   });
 
   it('are not looked for in a prompt', () => {
@@ -173,8 +192,10 @@ describe('the rest', () => {
 });
 
 describe('checkCommand', () => {
-  const rows = { chosen: 'rows', threads: 8, environment: { GGML_NUMA_SHARD_MAP: '*:rows' } } as const;
-  const flat = { chosen: 'flat', threads: 8, environment: {} } as const;
+  const topology = machine([{}, {}]);
+  const environment = { GGML_NUMA_SHARD_MAP: '*:rows' };
+  const rows = { chosen: 'rows', threads: 8, environment, topology } as const;
+  const flat = { chosen: 'flat', threads: 8, environment: {}, topology } as const;
 
   function conflictOf(command: string, env: Record<string, string> = {}): NumashardError {
     try {
@@ -189,8 +210,38 @@ describe('checkCommand', () => {
     ['llama-server --numa isolate -t 8', '--numa isolate (word 1 of the command) puts all threads'],
     ['llama-server -t 8 --numa numactl', '--numa numactl (word 3 of the command) puts all threads'],
     ['llama-server -t 4', '-t 4 (word 1 of the command) gives 4 threads, the plan is for 8'],
-    ['llama-server -t 8 -C ff', '-C ff (word 3 of the command) pins threads to CPUs'],
-    ['llama-bench -t 8 --cpu-strict 1', '--cpu-strict 1 (word 3 of the command) pins threads'],
+    [
+      'llama-server -t 8 -C ff',
+      '-C ff (word 3 of the command) leaves out CPUs 8-15 of node 1, where the plan',
+    ],
+    ['llama-server -t 8 -C 7fff', '-C 7fff (word 3 of the command) leaves out CPUs 15 of node 1'],
+    [
+      'llama-server -t 8 --cpu-range 2-15',
+      '--cpu-range 2-15 (word 3 of the command) leaves out CPUs 0-1 of node 0',
+    ],
+    ['llama-server -t 8 -Crb -13', '-Crb -13 (word 3 of the command) leaves out CPUs 14-15'],
+    [
+      'llama-server -t 8 -C xyz',
+      '-C xyz (word 3 of the command) pins threads to CPUs, and which is not known',
+    ],
+    ['llama-bench -t 8 -C ffff,ff', '-C ffff,ff (word 3 of the command) leaves out CPUs 8-15'],
+    ['llama-bench -t 8 --cpu-strict 1', '--cpu-strict 1 (word 3 of the command) pins each thread'],
+    [
+      'numactl --interleave=all llama-server -t 8',
+      '--interleave=all (word 1 of the command) is a policy for all memory',
+    ],
+    ['numactl -p 0 llama-server -t 8', '-p 0 (word 1 of the command) is a policy'],
+    ['env -i llama-server -t 8', 'env -i (word 1 of the command) changes the whole environment'],
+    ['env - A=b llama-server -t 8', 'env - (word 1 of the command) changes the whole environment'],
+    ['env -u LD_PRELOAD llama-server -t 8', 'env -u LD_PRELOAD (word 1 of the command) changes LD_PRELOAD'],
+    [
+      'nice env A=b LD_PRELOAD=x.so llama-server -t 8',
+      'env LD_PRELOAD=x.so (word 3 of the command) changes LD_PRELOAD',
+    ],
+    [
+      'env GGML_NUMA_SHARD_MAP=*:node0 llama-server -t 8',
+      'changes GGML_NUMA_SHARD_MAP, which numashard run sets',
+    ],
   ])('%s conflicts with rows', (command, message) => {
     expect(conflictOf(command)).toMatchObject({ code: 'flag-conflict', exitCode: 2 });
     expect(conflictOf(command).message).toContain(message);
@@ -213,9 +264,22 @@ describe('checkCommand', () => {
     });
   });
 
+  it.each(['-C ffff', '-C 0xFFFFFF', '-Cr 0-15', '-Cr 0-', '-C 0', '--cpu-strict 0'])(
+    'lets %s pass, which takes away no CPU of the plan',
+    (words) => {
+      expect(checkCommand(read(`llama-server -t 8 ${words}`), rows).notes).toEqual([]);
+    },
+  );
+
+  it('asks masks only for CPUs of nodes that get threads', () => {
+    const shares = { ...environment, GGML_NUMA_SHARD_THREADS: '0:8' };
+    expect(checkCommand(read('llama-server -t 8 -C ff'), { ...rows, environment: shares }).notes).toEqual([]);
+  });
+
   it('lets everything pass where nobody is pinned', () => {
     const command = read('llama-server --numa isolate -C ff');
     const layers = { ...rows, chosen: 'layers', environment: { GGML_NUMA_SHARD_MAP: '0-3:node0' } } as const;
+    expect(() => checkCommand(read('numactl -i all llama-server'), layers)).toThrow('policy for all memory');
     expect(checkCommand(command, layers)).toMatchObject({
       threadsToAdd: null,
       argv: command.argv,

@@ -5,14 +5,19 @@ import { planDocument } from '../../src/plan/plan-document.js';
 import { planPlacement } from '../../src/plan/plan-placement.js';
 import { readLlamaCommand } from '../../src/runtime/command.js';
 import { plannedEnvironment, prepareRun, type RunRequest } from '../../src/runtime/prepare-run.js';
+import { limitTopology, wrapperLimits } from '../../src/runtime/wrapper-limits.js';
 import type { Topology } from '../../src/topology/types.js';
 import { GiB, machine, model } from '../plan/machines.js';
 
 const fourNodes = machine([{}, {}, {}, {}]);
 
-function prepare(words: string, request: Partial<RunRequest> = {}, topology: Topology = fourNodes) {
+function prepare(words: string, request: Partial<RunRequest> = {}, whole: Topology = fourNodes) {
+  const command = readLlamaCommand(words.split(' '), {});
+  const limits = wrapperLimits(command.wrappers);
+  const topology = limitTopology(whole, limits);
   return prepareRun({
-    command: readLlamaCommand(words.split(' '), {}),
+    command,
+    limits,
     model: model(8, GiB / 8),
     topology,
     machine: machineNodes(topology),
@@ -148,6 +153,87 @@ describe('a map from the user', () => {
   });
 });
 
+describe('taskset and numactl in the command', () => {
+  it.each([
+    ['taskset -c 0-15 llama-server -t 8', '*:rows(0-1)', '0:4,1:4'],
+    ['numactl -N 1,3 -m 1,3 llama-server -t 8', '*:rows(1,3)', '1:4,3:4'],
+    ['numactl --membind=1-3 llama-server -t 6', '*:rows(1-3)', '1:2,2:2,3:2'],
+    ['taskset -c 0-3 llama-server -t 4', '*:rows(0)', '0:4'],
+  ])('%s: planned for what is left', (words, map, shares) => {
+    expect(prepare(words).environment).toEqual({
+      GGML_NUMA_SHARD_MAP: map,
+      GGML_NUMA_SHARD_THREADS: shares,
+    });
+  });
+
+  const taskset = 'taskset -c 0-15 llama-server -t 8';
+
+  it('that leave out a node of the map are named', () => {
+    for (const map of ['*:rows(0-3)', '*:rows,attn:rows(2)'])
+      expect(() => prepare(taskset, { map })).toThrow(
+        expect.objectContaining({
+          code: 'map-node',
+          hint: 'taskset -c 0-15 (word 2 of the command) leaves nodes out: change that, or the map',
+        }),
+      );
+  });
+
+  it('that leave out a node of the plan or of the shares are named', () => {
+    const planned = { GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_THREADS: '0:2,1:2,2:2,3:2' };
+    const message =
+      'taskset -c 0-15 (word 2 of the command) leaves nodes 0, 1, the plan has threads on node 2';
+    expect(() => prepare(taskset, { planned })).toThrow(message);
+    expect(() => prepare(taskset, { map: '*:rows', shares: '0:4,2:4' })).toThrow(message);
+    const limited = machine([{}, {}, {}], { cpus: [0, 1, 2, 3] });
+    expect(() => prepare('llama-server -t 8', { planned }, limited)).toThrow(
+      'GGML_NUMA_SHARD_THREADS=0:2,1:2,2:2,3:2 has threads on node 1, this process may use 0',
+    );
+  });
+});
+
+describe('threads named beside the command', () => {
+  it('are planned for and added', () => {
+    const { argv, environment } = prepare('llama-server -m m.gguf', { threads: 12 });
+    expect(argv.slice(-2)).toEqual(['-t', '12']);
+    expect(environment['GGML_NUMA_SHARD_THREADS']).toBe('0:3,1:3,2:3,3:3');
+    expect(prepare('./my-server', { threads: 12 }).environment['LLAMA_ARG_THREADS']).toBe('12');
+  });
+});
+
+describe('fewer threads than nodes', () => {
+  it.each([
+    ['*:rows', 3, 4],
+    ['*:rows(1-3)', 2, 3],
+  ])('contradict the map %s', (map, threads, count) => {
+    expect(() => prepare(`llama-server -t ${threads}`, { map })).toThrow(
+      expect.objectContaining({
+        code: 'flag-conflict',
+        message: `-t ${threads} (word 1 of the command) gives ${threads} threads, rows over ${count} nodes need ${count} at least`,
+        hint: expect.stringContaining("--map '*:rows("),
+      }),
+    );
+  });
+
+  it('are fine without a map: one node is planned for, and said', () => {
+    const { environment, notes } = prepare('llama-server -t 3');
+    expect(environment['GGML_NUMA_SHARD_MAP']).toMatch(/^\*:rows\(\d\)$/);
+    expect(notes).toContainEqual(expect.stringContaining('3 threads on 4 nodes'));
+  });
+});
+
+describe('a model that is not known', () => {
+  it.each(['-hf org/model', '--models-dir models', '', '-dr gemma3'])(
+    'is none needed for rows: %s',
+    (words) => {
+      const { environment } = prepare(`llama-server ${words} -t 8`.replace('  ', ' '), { model: null });
+      expect(environment).toEqual({
+        GGML_NUMA_SHARD_MAP: '*:rows',
+        GGML_NUMA_SHARD_THREADS: '0:2,1:2,2:2,3:2',
+      });
+    },
+  );
+});
+
 describe('without a map', () => {
   it('on one node nothing changes, and one line says so', () => {
     const prepared = prepare('llama-server -m m.gguf', {}, machine([{}]));
@@ -178,6 +264,7 @@ describe('without a map', () => {
   it.each([
     ['llama-server -t 8 --numa isolate', '--numa isolate (word 3 of the command)'],
     ['llama-server -t 8 -C ff', '-C ff (word 3 of the command)'],
+    ['numactl --interleave=all llama-server -t 8', '--interleave=all (word 1 of the command)'],
   ])('%s contradicts it', (words, place) => {
     expect(() => prepare(words)).toThrow(
       expect.objectContaining({ code: 'flag-conflict', message: expect.stringContaining(place) }),

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 // `numashard run`: an unmodified llama.cpp under the preload, watched, and what was found said at the end.
-import { access, constants, readFile, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { NumashardError } from '../../errors.js';
-import type { Model } from '../../model/types.js';
-import { machineNodes } from '../../plan/machine-nodes.js';
-import type { StrategyName } from '../../plan/types.js';
 import { count } from '../../report/text-table.js';
-import { readLlamaCommand } from '../../runtime/command.js';
 import { environmentNames, reportPath } from '../../runtime/environment.js';
 import { openGate } from '../../runtime/gate.js';
 import { type Ended, launch } from '../../runtime/launch.js';
 import { readReport } from '../../runtime/preload-report.js';
-import { type PreparedRun, plannedEnvironment, prepareRun } from '../../runtime/prepare-run.js';
 import { removeStaleReports } from '../../runtime/stale-reports.js';
 import { readTopology } from '../../topology/read-topology.js';
 import type { Topology } from '../../topology/types.js';
@@ -21,18 +16,15 @@ import { verifyProcess } from '../../verify/verify-process.js';
 import { createWitness, type Sighting, type Witness } from '../../verify/witness.js';
 import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
-import { preloadPath, preloadValue } from '../native-parts.js';
+import { preloadValue, requirePreload } from '../native-parts.js';
 import { openPageHelper } from '../open-helper.js';
-import { openModel } from '../open-model.js';
-import { strategyOption } from '../options.js';
+import { positiveNumber, strategyOption } from '../options.js';
+import { type PreparedCommand, type PrepareOptions, prepareCommand } from '../prepare-command.js';
 import { readReportedModel } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
 import { describeSightings, findRunFaults, writeRunReport } from '../run-outcome.js';
 
-interface Options {
-  readonly map?: string;
-  readonly plan?: string;
-  readonly strategy?: StrategyName;
+interface Options extends PrepareOptions {
   readonly verify?: boolean;
   readonly report?: string;
   readonly pages?: boolean;
@@ -49,6 +41,7 @@ export function runCommand(context: CommandContext): Command {
       'numashard run -- llama-server -m model.gguf -t 32',
       'numashard run --verify -- llama-bench -m model.gguf -t 32',
       "numashard run --map '0-15:node1,16-31:node0' -- llama-server -m model.gguf -t 32",
+      'numashard run -m model.gguf -t 32 -- ./my-server',
     ],
   })
     .addOption(
@@ -59,6 +52,8 @@ export function runCommand(context: CommandContext): Command {
     )
     .addOption(new Option('--plan <file>', 'a plan made by numashard plan --json').conflicts('strategy'))
     .addOption(strategyOption())
+    .option('-m, --model <file>', 'the model, where the command does not name it')
+    .option('-t, --threads <n>', 'threads of llama.cpp, where the command does not say', positiveNumber)
     .option(
       '--verify',
       'after the last token ask the kernel where every page is; end with 125 where it is wrong',
@@ -72,14 +67,14 @@ async function run(context: CommandContext, words: readonly string[], options: O
   requireLinux('numashard run', 'it preloads a library into llama.cpp that places pages and pins threads');
   const say = (line: string): void => context.stderr(`numashard: ${line}\n`);
   if (options.report) await refuseUnwritable(options.report);
-  const topology = await readTopology();
-  const prepared = await prepare(context, words, options, topology);
+  const prepared = await prepareCommand(context, words, options, await readTopology());
+  const { topology } = prepared;
   for (const note of prepared.notes) say(note);
   const isPlaced = Object.keys(prepared.environment).length > 0;
   if (options.verify && !isPlaced) say('nothing is placed, so there is nothing to verify');
   if (isPlaced) say(describeStart(prepared.environment, topology));
   const { ended, sightings } = isPlaced
-    ? await launchWatched(context, prepared, options, topology)
+    ? await launchWatched(context, prepared, options)
     : { ended: await launch(prepared.argv, { env: context.env }), sightings: [] };
   const isVerified = isPlaced && options.verify === true;
   const faults = isPlaced ? findRunFaults(sightings, ended, isVerified) : [];
@@ -90,57 +85,14 @@ async function run(context: CommandContext, words: readonly string[], options: O
   if (faults.length > 0 && isVerified) context.endWith(oursFailed);
 }
 
-async function prepare(
-  { env, stderr }: CommandContext,
-  words: readonly string[],
-  options: Options,
-  topology: Topology,
-): Promise<PreparedRun> {
-  const command = readLlamaCommand(words, env, { hardwareThreads: topology.limits.cpus.length });
-  const isChosen = options.strategy !== undefined || options.plan !== undefined;
-  const path = command.model?.value;
-  return prepareRun({
-    command,
-    model: path === undefined ? null : await readModel(path, stderr),
-    topology,
-    machine: machineNodes(topology),
-    map: options.map ?? (isChosen ? null : env[environmentNames.map] || null),
-    shares: env[environmentNames.threads] || null,
-    planned: options.plan === undefined ? null : await readPlan(options.plan),
-    strategy: options.strategy ?? null,
-  });
-}
-
-/** llama.cpp may know a file that we do not, and says better what is wrong with one that nobody can read. */
-async function readModel(path: string, say: CommandContext['stderr']): Promise<Model | null> {
-  try {
-    return await openModel(path);
-  } catch (thrown) {
-    if (!(thrown instanceof NumashardError)) throw thrown;
-    say(`numashard: going by tensor names alone: ${thrown.message}\n`);
-    return null;
-  }
-}
-
-async function readPlan(path: string): Promise<Record<string, string>> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new NumashardError('file-unreadable', `plan ${path} cannot be read (${cause.code})`, {
-      hint: 'make one with numashard plan MODEL --json',
-      cause,
-    });
-  });
-  return plannedEnvironment(text, path);
-}
-
 async function launchWatched(
   context: CommandContext,
-  prepared: PreparedRun,
+  prepared: PreparedCommand,
   options: Options,
-  topology: Topology,
 ): Promise<{ ended: Ended; sightings: readonly Sighting[] }> {
   const { env, runtimeDirectory } = context;
   const preload = requirePreload(context);
-  const witness = openWitness(context, options, topology);
+  const witness = openWitness(context, options, prepared.topology);
   const gate = await openGate((pid) => witness.visit(pid));
   const environment = {
     ...prepared.environment,
@@ -176,15 +128,6 @@ function openWitness(context: CommandContext, options: Options, topology: Topolo
             listsPages: options.pages === true,
           })
       : null,
-  });
-}
-
-function requirePreload(context: CommandContext): string {
-  const path = preloadPath(context);
-  if (path !== null) return path;
-  throw new NumashardError('native-missing', 'libnumashard.so is not built', {
-    hint: 'npm run build compiles it with the machine’s cc',
-    exitCode: oursFailed,
   });
 }
 
