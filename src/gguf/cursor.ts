@@ -15,6 +15,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class Cursor {
   readonly path: string;
   readonly byteLength: number;
+  /** Where the GGUF begins in the file; positions are counted from the file's start. */
+  readonly start: number;
   /** What is being read, for error messages: "header", "metadata", "tensor table". */
   section = 'header';
   littleEndian = true;
@@ -28,11 +30,12 @@ export class Cursor {
   #windowLength = 0;
   #position = 0;
 
-  /** `start`: where in the file the GGUF begins, at most `byteLength`. Positions are counted from the file's start. */
+  /** `start` is at most `byteLength`. */
   constructor(fd: number, path: string, byteLength: number, start = 0) {
     this.#fd = fd;
     this.path = path;
     this.byteLength = byteLength;
+    this.start = start;
     this.#position = start;
     this.#bytes = new Uint8Array(Math.min(WINDOW_BYTES, byteLength - start));
     this.#view = new DataView(this.#bytes.buffer);

@@ -59,7 +59,8 @@ function parse(cursor: Cursor, maxArrayLength: number): GgufFile {
   const metadata = readMetadata(cursor, metadataCount, maxArrayLength);
   const alignment = alignmentOf(cursor, metadata);
   const entries = readTensorTable(cursor, tensorCount);
-  const dataOffset = alignUp(cursor.position, alignment);
+  // ggml 0.27 pads as if the GGUF were alone in its file, wherever it begins.
+  const dataOffset = cursor.start + alignUp(cursor.position - cursor.start, alignment);
   checkTensorRanges(cursor, entries, dataOffset, alignment);
   const tensors = entries.map(
     ({ name, type, shape, byteLength, offset }): GgufTensor => ({
