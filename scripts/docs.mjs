@@ -11,5 +11,5 @@ await report(async () => {
   const { buildProgram } = await import(new URL('../dist/cli/program.js', import.meta.url).href);
   const page = new URL('../docs/commands.md', import.meta.url);
   const projectDirectory = fileURLToPath(new URL('..', import.meta.url));
-  writeFileSync(page, commandReference(buildProgram({ projectDirectory })));
+  writeFileSync(page, commandReference(await buildProgram({ projectDirectory })));
 });

@@ -113,7 +113,31 @@ export class Cursor {
 
   /** A vocabulary has 250,000 strings: numbers instead of bigints and no decoding make this take milliseconds. */
   skipStrings(count: number): void {
-    for (let i = 0; i < count; i++) this.skip(this.#stringLength());
+    for (let left = count - this.#skipInWindow(count); left > 0; left -= 1 + this.#skipInWindow(left - 1)) {
+      this.skip(this.#stringLength());
+    }
+  }
+
+  /**
+   * Skips up to `count` strings that lie whole in the window; returns how many. One loop over local variables is
+   * compiled after few rounds, a call for each string only after many: a third of a first read's time.
+   */
+  #skipInWindow(count: number): number {
+    const view = this.#view;
+    const end = this.#windowLength;
+    const { sizeBytes, littleEndian } = this;
+    const low = littleEndian ? 0 : sizeBytes - 4;
+    const high = littleEndian ? sizeBytes - 4 : 0;
+    let at = this.#position - this.#windowStart;
+    let skipped = 0;
+    for (; at >= 0 && skipped < count && at + sizeBytes <= end; skipped++) {
+      const next = at + sizeBytes + view.getUint32(at + low, littleEndian);
+      // The upper half of a length is 0 in any file that there is; in version 1 both halves are the same.
+      if (next > end || (sizeBytes === 8 && view.getUint32(at + high, littleEndian) !== 0)) break;
+      at = next;
+    }
+    if (skipped > 0) this.#position = this.#windowStart + at;
+    return skipped;
   }
 
   error(code: ErrorCode, what: string, offset: number, hint?: string): NumashardError {

@@ -6,7 +6,7 @@ import { commandReference } from '../../scripts/command-reference.mjs';
 import { type CommandContext, surroundings } from '../../src/cli/context.js';
 import { buildProgram } from '../../src/cli/program.js';
 
-it('docs/commands.md is current: else run npm run docs', () => {
+it('docs/commands.md is current: else run npm run docs', async () => {
   const context: CommandContext = {
     stdout: () => {},
     stderr: () => {},
@@ -16,5 +16,5 @@ it('docs/commands.md is current: else run npm run docs', () => {
     ...surroundings({}, false),
   };
   const page = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
-  expect(page).toBe(commandReference(buildProgram(context)));
+  expect(page).toBe(commandReference(await buildProgram(context)));
 });

@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:
 import { describe, expect, it } from 'vitest';
 import { NumashardError } from '../../src/errors.js';
 import { Cursor } from '../../src/gguf/cursor.js';
-import { encodeString, encodeU32 } from '../../src/gguf/encode.js';
+import { encodeMetadata, encodeString, encodeU32, ggufU32 } from '../../src/gguf/encode.js';
 import { readGguf } from '../../src/gguf/read-gguf.js';
 import { craft, F32, forms, rawEntry, small, smallIn, u64, useFolder } from './craft.js';
 
@@ -85,6 +85,24 @@ describe('a file that changes while it is read', () => {
     expect([...outcomes.keys()].filter((outcome) => !allowed.includes(outcome))).toEqual([]);
     expect(outcomes.size).toBeGreaterThan(1);
   });
+});
+
+describe('strings that are skipped', () => {
+  it.each(forms)(
+    'are stepped over whole, in and across windows: version $version, $byteOrder-endian',
+    async (form) => {
+      // Longer than a window, empty, and many that end on its edges.
+      const lengths = [0, 300_000, 1, 0, 262_144, ...Array.from({ length: 70_000 }, (_, i) => i % 23)];
+      const value = lengths.map((length) => 'x'.repeat(length));
+      const metadata = [
+        encodeMetadata('tokens', { type: 'array', elementType: 'string', value }, form),
+        encodeMetadata('after', ggufU32(42), form),
+      ];
+      const file = await readGguf(folder.write('tokens.gguf', craft({ form, metadata })));
+      expect(file.metadata.get('tokens')).toEqual({ elementType: 'string', length: lengths.length });
+      expect(file.metadata.get('after')).toBe(42);
+    },
+  );
 });
 
 describe('a terabyte', () => {
