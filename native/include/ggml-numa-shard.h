@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
 /*
- * ggml-numa-shard.h: puts tensors on NUMA nodes as the shard map in GGML_NUMA_SHARD_MAP says, and reports
- * where they are. Header-only, C11 or C++17, no dependency but libc; one thread at a time, state per
- * translation unit. Off Linux, and on one node, everything is "flat": nothing is done, assign says -1.
+ * ggml-numa-shard.h: puts tensors on NUMA nodes as the shard map in GGML_NUMA_SHARD_MAP says, and reports where they
+ * are. Header-only, C11 or C++17, no dependency but libc; one thread at a time, state per translation unit. Off Linux,
+ * and on one node, everything is "flat": nothing is done, assign says -1.
  *
  *     #include "ggml-numa-shard.h"
  *     int main(void) {
  *         size_t size = 4096 * 4096;
- *         void *data = aligned_alloc(4096, size);
+ *         char *data = (char *)malloc(size);
  *         if (ggml_numa_shard_init() < 0) fprintf(stderr, "%s\n", ggml_numa_shard_error());
- *         int node = ggml_numa_shard_assign("blk.0.attn_q.weight", data, size);
- *         memset(data, 0, size);
+ *         int node = ggml_numa_shard_assign("blk.0.attn_q.weight", data, size); // before or after it is filled
+ *         memset(data, 1, size);
  *         printf("node %d\n", node);
  *         ggml_numa_shard_stats();
- *         ggml_numa_shard_cleanup();
+ *         ggml_numa_shard_cleanup(); // before the memory is freed
  *         free(data);
  *     }
  *
- * The map is rules, `selector:target`, between commas. Selectors: layers (0-8), a role (attn, ffn, experts,
- * shared, router, norm, embed, output, ssm, other), both (0-8.attn), name=GLOB, or *. Targets: a node (node3
- * or 3), interleave(0-3), weighted(0=2,1=1), rows, rows(0-3), cyclic(16) or cyclic(16,0-3). name= wins over
- * layers.role, role, layers and *; among equals the first. What no rule names goes round robin by layer, and
- * without a map everything does. ggml_numa_shard_init says 1 active, 0 flat, -1 wrong map (see _error);
- * _assign the node with most of the tensor, -1 when not all of it was placed; _assign_rows the same, by the
- * rows that each of ggml's workers reads; _stats prints, _get_stats hands over what was asked and found;
- * _cleanup takes the policies back. Whole pages are placed. Names in gns_ are for our own libraries.
+ * The map is rules, `selector:target`, between commas. Selectors: layers (0-8), a role (attn, ffn, experts, shared,
+ * router, norm, embed, output, ssm, other), both (0-8.attn), name=GLOB, or *. Targets: a node (node3 or 3),
+ * interleave(0-3), weighted(0=2,1=1), rows, rows(0-3), cyclic(16) or cyclic(16,0-3). name= wins over layers.role, role,
+ * layers and *; among equals the first. What no rule names goes round robin by layer, as everything without a map.
+ *
+ * _init: 1 active, 0 flat, -1 wrong map, see _error. _assign: the node with most of the tensor, -1 when not all of it
+ * was placed. _assign_rows: the same, by the rows that each of ggml's workers reads. _stats prints what was asked and
+ * found and the warnings; _get_stats hands it over. _cleanup takes policies back. Whole pages are placed; one that
+ * tensors share goes to the first of them, or to one that has most of it. Names in gns_ are for our own libraries.
  */
 #ifndef GGML_NUMA_SHARD_H
 #define GGML_NUMA_SHARD_H
@@ -45,7 +46,6 @@
 extern long syscall(long number, ...); /* -std=c11 hides it */
 #endif
 #endif
-
 #ifdef __GNUC__
 #define GNS_API static __attribute__((unused))
 #define GNS_PRINTF(text, values) __attribute__((format(printf, text, values)))
@@ -55,28 +55,24 @@ extern long syscall(long number, ...); /* -std=c11 hides it */
 #endif
 
 /* ==== Limits: a map is untrusted input =============================================================== */
-
 enum {
     GNS_MAX_TEXT = 1 << 20,       /* bytes of map text; Linux takes no environment string over 2 MiB */
+    GNS_MAX_LISTED = 1 << 20,     /* nodes in all lists together: each costs memory */
     GNS_MAX_NODES = 1024,         /* node ids end below this: the kernel's NODES_SHIFT is at most 10 */
     GNS_MAX_LAYER = 999999999,    /* nine digits: fits int32_t, and a JavaScript number */
     GNS_MAX_SLICES = 8192,        /* slices of cyclic(): Linux has no more CPUs (x86-64 NR_CPUS) */
-    GNS_MAX_WEIGHT = 255          /* as the kernel's weighted interleave (node weights are u8) */
-};
+    GNS_MAX_WEIGHT = 255 };       /* as the kernel's weighted interleave (node weights are u8) */
 
 /* ==== Types ========================================================================================== */
-
 enum gns_role {
     GNS_ROLE_ATTN, GNS_ROLE_FFN, GNS_ROLE_EXPERTS, GNS_ROLE_SHARED, GNS_ROLE_ROUTER,
-    GNS_ROLE_NORM, GNS_ROLE_EMBED, GNS_ROLE_OUTPUT, GNS_ROLE_SSM, GNS_ROLE_OTHER, GNS_ROLE_COUNT
-};
+    GNS_ROLE_NORM, GNS_ROLE_EMBED, GNS_ROLE_OUTPUT, GNS_ROLE_SSM, GNS_ROLE_OTHER, GNS_ROLE_COUNT };
 
 static const char *const gns_role_names[] = {"attn", "ffn",   "experts", "shared", "router",
                                              "norm", "embed", "output",  "ssm",    "other"};
 
 /* What a rule selects, from the weakest to the strongest claim. */
 enum gns_selector_kind { GNS_ANY, GNS_LAYERS, GNS_ROLE, GNS_LAYERS_ROLE, GNS_NAME };
-
 enum gns_target_kind { GNS_NODE, GNS_INTERLEAVE, GNS_WEIGHTED, GNS_ROWS, GNS_CYCLIC };
 
 /* How ggml divides one product among its workers (docs/cuts.md). */
@@ -85,17 +81,14 @@ enum gns_cut {
     GNS_CUT_ROWS_REPACKED,         /* the same, both ends rounded up to a multiple of group */
     GNS_CUT_ROWS_REPACKED_EXPERTS, /* floor(i*R/n) to floor((i+1)*R/n), both rounded up likewise */
     GNS_CUT_MATRICES,              /* whole matrices (heads), cut as GNS_CUT_ROWS cuts rows */
-    GNS_CUT_NONE                   /* no fixed owner */
-};
+    GNS_CUT_NONE };                /* no fixed owner */
 
 struct gns_error {
     const char *code; /* stable: map-syntax, map-role, map-node, map-range, map-empty-rule, map-rows-nodes */
     int column;       /* 1-based, in characters (UTF-8 code points) */
     char message[256];
 };
-
 struct gns_nodes { int *ids, count; }; /* ascending */
-
 struct gns_rule {
     enum gns_selector_kind selector;
     int first, last;    /* GNS_LAYERS, GNS_LAYERS_ROLE; inclusive */
@@ -108,6 +101,7 @@ struct gns_rule {
     int slices;                 /* GNS_CYCLIC */
     char *text;                 /* the rule as written, trimmed */
     int column;
+    int matched, won, after;    /* gns_map_note's: tensors it names, wins; 1 + index of a rule before it, 0 none */
 };
 
 struct gns_map {
@@ -117,6 +111,9 @@ struct gns_map {
     int rows_rule;            /* index of the first rows rule, -1 when none */
     struct gns_nodes machine; /* nodes with memory; none: machine unknown */
     struct gns_nodes usable;  /* nodes with CPUs and memory */
+    uint64_t noted_bytes, left_bytes; /* gns_map_note's: of all tensors, and of the largest that no rule names */
+    int left_output;                  /* no rule names the output matrix, which then is `left` */
+    char left[64];                    /* GGML_MAX_NAME */
 };
 
 struct gns_shape {
@@ -133,11 +130,14 @@ struct gns_shares {
     const int *weights; /* NULL: equal */
     int count;
 };
-
 typedef void (*gns_emit)(void *context, uint64_t offset, uint64_t byte_length, int node);
 
-/* ==== Nodes of this machine: /sys/devices/system/node ================================================ */
+/* Room for one more item: doubled when `count` fill it. NULL: no memory, the items stay. */
+static void *gns_grow(void *items, size_t count, size_t size) {
+    return (count & (count - 1)) != 0 ? items : realloc(items, (count > 0 ? 2 * count : 1) * size);
+}
 
+/* ==== Nodes of this machine: /sys/devices/system/node ================================================ */
 GNS_API void gns_nodes_free(struct gns_nodes *nodes) {
     free(nodes->ids);
     nodes->ids = NULL;
@@ -148,13 +148,12 @@ GNS_API int gns_nodes_index(const struct gns_nodes *nodes, int id) {
     for (int i = 0; nodes != NULL && i < nodes->count; i++) if (nodes->ids[i] == id) return i;
     return -1;
 }
-
 /* Inserts in order; a known id stays single. -1: no memory. */
 static int gns_nodes_add(struct gns_nodes *nodes, int id) {
     int at = nodes->count;
     while (at > 0 && nodes->ids[at - 1] >= id) at--;
     if (at < nodes->count && nodes->ids[at] == id) return 0;
-    int *ids = (int *)realloc(nodes->ids, ((size_t)nodes->count + 1) * sizeof *ids);
+    int *ids = (int *)gns_grow(nodes->ids, (size_t)nodes->count, sizeof *ids);
     if (ids == NULL) return -1;
     memmove(ids + at + 1, ids + at, (size_t)(nodes->count - at) * sizeof *ids);
     ids[at] = id;
@@ -171,7 +170,6 @@ GNS_API int gns_nodes_copy(struct gns_nodes *out, const struct gns_nodes *from) 
 }
 
 #ifdef __linux__
-
 #define GNS_SYSFS_NODES "/sys/devices/system/node"
 
 /* Reads a small sysfs file as text; -1 when it is absent. Some firmware leaves NUL bytes at the end. */
@@ -221,10 +219,8 @@ static int64_t gns_meminfo(int node, const char *root, const char *key) {
     return found != NULL ? (int64_t)strtoll(found + strlen(key), NULL, 10) * 1024 : -1;
 }
 
-/*
- * The nodes with memory, and those with CPUs and memory. Without a node directory both are node 0.
- * `root` NULL means this machine. MemTotal decides: has_memory and has_cpu lie on some machines. 0, or -1: no memory.
- */
+/* The nodes with memory, and those with CPUs too; without a node directory node 0. `root` as above. -1: no memory.
+ * MemTotal decides: has_memory and has_cpu lie on some machines. */
 GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, const char *root) {
     const char *base = root != NULL ? root : GNS_SYSFS_NODES;
     int failed = 0;
@@ -247,16 +243,15 @@ GNS_API int gns_nodes_read(struct gns_nodes *memory, struct gns_nodes *usable, c
     if (memory->count == 0) failed |= gns_nodes_add(memory, 0) | gns_nodes_add(usable, 0);
     return failed != 0 ? -1 : 0;
 }
-
 #endif /* __linux__ */
 
 /* ==== Grammar: text to rules ========================================================================= */
-
 struct gns_parser {
     const char *text;
     const char *rule_start, *rule_end; /* the rule being read, trimmed */
     int rule_column;
     unsigned char seen[GNS_MAX_NODES]; /* nodes that the rule has named so far */
+    int listed;                        /* nodes in all rules so far */
     struct gns_map *map;
     struct gns_error *err;
 };
@@ -268,8 +263,7 @@ static int gns_characters(const char *from, const char *to) {
     return count;
 }
 
-GNS_PRINTF(4, 5)
-static int gns_fail(struct gns_parser *p, const char *at, const char *code, const char *format, ...) {
+GNS_PRINTF(4, 5) static int gns_fail(struct gns_parser *p, const char *at, const char *code, const char *format, ...) {
     if (p->err == NULL) return -1;
     int shown = (int)(p->rule_end - p->rule_start);
     p->err->code = code;
@@ -280,21 +274,18 @@ static int gns_fail(struct gns_parser *p, const char *at, const char *code, cons
     va_start(arguments, format);
     vsnprintf(p->err->message + used, sizeof p->err->message - (size_t)used, format, arguments);
     va_end(arguments);
-    for (char *c = p->err->message; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '?'; /* maps are foreign text, messages go to terminals */
-    }
+    for (char *c = p->err->message; *c != '\0'; c++) /* maps are foreign text, messages go to terminals */
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     return -1;
 }
 
 static int gns_no_memory(struct gns_parser *p) {
     return gns_fail(p, p->rule_start, "out-of-memory", "no memory for it");
 }
-
 static char *gns_text_copy(const char *start, const char *end) {
     char *copy = (char *)calloc((size_t)(end - start) + 1, 1);
     return copy != NULL ? (char *)memcpy(copy, start, (size_t)(end - start)) : NULL;
 }
-
 static int gns_is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 static int gns_is_digit(char c) { return c >= '0' && c <= '9'; }
 static int gns_is_word(const char *start, const char *end, const char *word) {
@@ -309,7 +300,6 @@ static int gns_number(const char **at, const char *end) {
         value = value > GNS_MAX_LAYER / 10 ? GNS_MAX_LAYER + 1 : value * 10 + (**at - '0');
     return value;
 }
-
 static const char *gns_find_char(const char *start, const char *end, char c) {
     const char *found = start < end ? (const char *)memchr(start, c, (size_t)(end - start)) : NULL;
     return found != NULL ? found : end;
@@ -378,10 +368,9 @@ static int gns_add_node(struct gns_parser *p, const char *at, struct gns_rule *r
         return gns_fail(p, at, "map-node", "this machine has no node %d with memory", node);
     if (known && rule->target == GNS_ROWS && gns_nodes_index(&map->usable, node) < 0)
         return gns_fail(p, at, "map-node", "node %d has no CPUs, so no worker reads there", node);
-    size_t count = (size_t)rule->node_count + 1;
-    int *nodes = (int *)realloc(rule->nodes, count * sizeof *nodes);
+    int *nodes = (int *)gns_grow(rule->nodes, (size_t)rule->node_count, sizeof *nodes);
     if (nodes != NULL) rule->nodes = nodes;
-    int *weights = (int *)realloc(rule->weights, count * sizeof *weights);
+    int *weights = (int *)gns_grow(rule->weights, (size_t)rule->node_count, sizeof *weights);
     if (weights != NULL) rule->weights = weights;
     if (nodes == NULL || weights == NULL) return gns_no_memory(p);
     p->seen[node] = 1;
@@ -479,7 +468,7 @@ static int gns_check_rows(struct gns_parser *p, int index) {
 static int gns_parse_rule(struct gns_parser *p) {
     struct gns_map *map = p->map;
     const char *colon = gns_find_char(p->rule_start, p->rule_end, ':');
-    struct gns_rule *rules = (struct gns_rule *)realloc(map->rules, ((size_t)map->count + 1) * sizeof *rules);
+    struct gns_rule *rules = (struct gns_rule *)gns_grow(map->rules, (size_t)map->count, sizeof *rules);
     if (rules == NULL) return gns_no_memory(p);
     map->rules = rules;
     struct gns_rule *rule = &rules[map->count++];
@@ -491,9 +480,10 @@ static int gns_parse_rule(struct gns_parser *p) {
     if (colon == p->rule_end) return gns_fail(p, p->rule_start, "map-syntax", "not of the form selector:target");
     if (gns_parse_selector(p, p->rule_start, colon, rule) != 0) return -1;
     if (gns_parse_target(p, colon + 1, p->rule_end, rule) != 0) return -1;
+    if ((p->listed += rule->node_count) > GNS_MAX_LISTED)
+        return gns_fail(p, p->rule_start, "map-syntax", "more nodes than all rules may list, %d", GNS_MAX_LISTED);
     return gns_check_rows(p, map->count - 1);
 }
-
 static int gns_parse_rules(struct gns_parser *p) {
     const char *at = p->text, *end = at + strlen(at);
     if (end - at > GNS_MAX_TEXT)
@@ -527,22 +517,16 @@ GNS_API void gns_map_free(struct gns_map *map) {
     map->rows_rule = -1;
 }
 
-/*
- * Reads a map. `machine` (nodes with memory) is what `all` means and what nodes are checked against;
- * `usable` (with CPUs and memory) the same for `rows` and `cyclic`. Both NULL: nothing is checked and
- * `all` stays without nodes. `text` NULL is the map without rules: round robin by layer.
- * 0, or -1 with `err` (may be NULL) filled; `out` is then empty.
- */
+/* Reads a map; NULL is the one without rules. `machine` (nodes with memory) is what `all` means and what nodes are
+ * checked against, `usable` (with CPUs too) the same for `rows` and `cyclic`; both NULL: nothing is checked, `all`
+ * stays without nodes. 0, or -1 with `err` (may be NULL) filled; `out` is then empty. */
 GNS_API int gns_map_parse(struct gns_map *out, const char *text, const struct gns_nodes *machine,
                           const struct gns_nodes *usable, struct gns_error *err) {
-    struct gns_parser p = {text, text, text, 1, {0}, out, err};
+    struct gns_parser p = {text, text, text, 1, {0}, 0, out, err};
     memset(out, 0, sizeof *out);
     out->rows_rule = -1;
     int failed = gns_nodes_copy(&out->machine, machine) | gns_nodes_copy(&out->usable, usable);
-    if (failed != 0) {
-        p.rule_start = p.rule_end = "";
-        gns_no_memory(&p);
-    }
+    if (failed != 0) gns_no_memory(&p);
     if (failed == 0 && text != NULL) failed = gns_parse_rules(&p);
     if (failed != 0) gns_map_free(out);
     return failed;
@@ -556,7 +540,6 @@ GNS_API int gns_map_rows_nodes(const struct gns_map *map, const int **ids) {
 }
 
 /* ==== Tensor names: layer and role, as src/model/classify-tensor.ts has them ========================= */
-
 /* `*` is any run, `?` one character (UTF-8 code point); the name ends at `end`. */
 static int gns_glob(const char *glob, const char *name, const char *end) {
     const char *star = NULL, *retry = NULL;
@@ -578,7 +561,6 @@ static int gns_glob(const char *glob, const char *name, const char *end) {
     while (*glob == '*') glob++;
     return *glob == '\0';
 }
-
 GNS_API int gns_glob_match(const char *glob, const char *name) { return gns_glob(glob, name, name + strlen(name)); }
 
 /* Of another file than the language model's: an image or audio encoder, an adapter. */
@@ -621,8 +603,7 @@ static enum gns_role gns_role_of(const char *start, const char *end, int block) 
         {1, "ssm_*", GNS_ROLE_SSM}, {1, "time_mix_*", GNS_ROLE_SSM}, {1, "shortconv.*", GNS_ROLE_SSM},
         {1, "nextn.embed_tokens", GNS_ROLE_EMBED}, {1, "nextn.shared_head_head", GNS_ROLE_OUTPUT},
         {0, "output", GNS_ROLE_OUTPUT}, {0, "token_embd", GNS_ROLE_EMBED}, {0, "position_embd", GNS_ROLE_EMBED},
-        {0, "token_types", GNS_ROLE_EMBED}, {0, "per_layer_token_embd", GNS_ROLE_EMBED},
-    };
+        {0, "token_types", GNS_ROLE_EMBED}, {0, "per_layer_token_embd", GNS_ROLE_EMBED}, };
     const char *number = end; /* where digits at the end begin */
     while (number > start && gns_is_digit(number[-1])) number--;
     if (gns_is_norm(start, end)) return GNS_ROLE_NORM;
@@ -658,42 +639,79 @@ GNS_API void gns_classify(const char *name, int tied_output, int *layer, enum gn
 }
 
 /* ==== Which rule wins ================================================================================ */
-
-/* First rule of one precedence class that matches; `ffn` stands in for its parts when none names them. */
-static const struct gns_rule *gns_find_in_class(const struct gns_map *map, enum gns_selector_kind kind,
-                                                const char *name, int layer, enum gns_role role) {
-    const struct gns_rule *cover = NULL;
+/* How a rule names a tensor: 0 not, 2 by itself, 1 as the `ffn` around a part that other rules of its kind may name. */
+static int gns_match(const struct gns_rule *rule, const char *name, int layer, enum gns_role role) {
     int is_ffn_part = role == GNS_ROLE_EXPERTS || role == GNS_ROLE_SHARED || role == GNS_ROLE_ROUTER;
-    for (int i = 0; i < map->count; i++) {
-        const struct gns_rule *rule = &map->rules[i];
-        if (rule->selector != kind) continue;
-        if (kind == GNS_ANY) return rule;
-        if (kind == GNS_NAME && gns_glob_match(rule->glob, name)) return rule;
-        if (kind == GNS_NAME) continue;
-        if (kind != GNS_ROLE && (layer < rule->first || layer > rule->last)) continue;
-        if (kind == GNS_LAYERS || rule->role == role) return rule;
-        if (cover == NULL && rule->role == GNS_ROLE_FFN && is_ffn_part) cover = rule;
-    }
-    return cover;
+    if (rule->selector == GNS_NAME) return gns_glob_match(rule->glob, name) ? 2 : 0;
+    if (rule->selector == GNS_ANY) return 2;
+    if (rule->selector != GNS_ROLE && (layer < rule->first || layer > rule->last)) return 0;
+    if (rule->selector == GNS_LAYERS || rule->role == role) return 2;
+    return rule->role == GNS_ROLE_FFN && is_ffn_part;
 }
 
-/* For KV, compute buffers, image encoders and adapters: `name=` rules alone reach them. */
-GNS_API const struct gns_rule *gns_map_find_name(const struct gns_map *map, const char *name) {
-    return gns_find_in_class(map, GNS_NAME, name, -1, GNS_ROLE_OTHER);
+/* The rule that wins; NULL: none. KV, encoders, adapters: by `name=` alone. `note`: leave marks for the warnings. */
+static struct gns_rule *gns_winner(const struct gns_map *map, const char *name, int layer, enum gns_role role,
+                                   int note) {
+    int language = gns_is_language_weight(name), strongest = 0, firsts[2 * GNS_NAME + 3] = {0};
+    struct gns_rule *winner = NULL;
+    for (int i = 0; i < map->count; i++) {
+        struct gns_rule *rule = &map->rules[i];
+        int match = language || rule->selector == GNS_NAME ? gns_match(rule, name, layer, role) : 0;
+        int strength = 2 * (int)rule->selector + match;
+        if (match == 0) continue;
+        if (note && rule->after == 0) rule->after = firsts[strength];
+        if (note) rule->matched = 1;
+        if (firsts[strength] == 0) firsts[strength] = i + 1;
+        if (strength <= strongest) continue;
+        strongest = strength;
+        winner = rule;
+    }
+    return winner;
 }
 
 /* The rule that wins; NULL: none names the tensor, it goes round robin by layer. */
 GNS_API const struct gns_rule *gns_map_find(const struct gns_map *map, const char *name, int layer,
                                             enum gns_role role) {
-    const struct gns_rule *found = gns_map_find_name(map, name);
-    if (!gns_is_language_weight(name)) return found;
-    for (int kind = GNS_LAYERS_ROLE; found == NULL && kind >= GNS_ANY; kind--)
-        found = gns_find_in_class(map, (enum gns_selector_kind)kind, name, layer, role);
-    return found;
+    return gns_winner(map, name, layer, role, 0);
+}
+
+/* The same, and takes note of the tensor for gns_map_warnings. `matrix`: it has more than one row. */
+GNS_API const struct gns_rule *gns_map_note(struct gns_map *map, const char *name, int layer, enum gns_role role,
+                                            uint64_t bytes, int matrix) {
+    struct gns_rule *winner = gns_winner(map, name, layer, role, 1);
+    int output = role == GNS_ROLE_OUTPUT, more = bytes > map->left_bytes;
+    map->noted_bytes += bytes;
+    if (winner != NULL) winner->won = 1;
+    if (winner != NULL || map->count == 0 || (output ? !matrix : !more)) return winner;
+    if (!map->left_output || output) snprintf(map->left, sizeof map->left, "%s", name);
+    if (more) map->left_bytes = bytes;
+    map->left_output |= output;
+    return NULL;
+}
+
+/* What its writer may not have meant, of the tensors noted; by column, then by code; as src/shardmap/warnings.ts. */
+typedef void (*gns_emit_warning)(void *context, const struct gns_error *warning);
+GNS_API void gns_map_warnings(const struct gns_map *map, gns_emit_warning emit, void *context) {
+    struct gns_error warning = {"large-tensor-unnamed", 1, ""};
+    if (map->left_output || map->left_bytes * 100 > map->noted_bytes) {
+        const char *format = "shard map: no rule names %s: round robin by layer";
+        snprintf(warning.message, sizeof warning.message, format, map->left);
+        emit(context, &warning);
+    }
+    for (int i = 0; i < map->count; i++) {
+        const struct gns_rule *rule = &map->rules[i];
+        const char *at = rule->text, *format = "the rule at column %d stands before it for some tensors";
+        struct gns_parser p = {at, at, at + strlen(at), rule->column, {0}, 0, NULL, &warning};
+        int nothing = !rule->matched && (rule->glob == NULL || gns_is_language_weight(rule->glob));
+        if (nothing) gns_fail(&p, at, "rule-matches-nothing", "no tensor of this model has such a name");
+        if (rule->matched && !rule->won) gns_fail(&p, at, "rule-never-wins", "other rules take all that it names");
+        if (nothing || rule->matched > rule->won) emit(context, &warning);
+        if (rule->after > 0) gns_fail(&p, at, "rule-overlap", format, map->rules[rule->after - 1].column);
+        if (rule->after > 0) emit(context, &warning);
+    }
 }
 
 /* ==== Cuts and shares: which worker reads which rows, where it lives ================================= */
-
 GNS_API enum gns_cut gns_default_cut(const char *name, enum gns_role role, int64_t rows, int64_t matrices,
                                      int repacked) {
     const char *suffix = strrchr(name, '.');
@@ -717,9 +735,9 @@ static uint64_t gns_weights_upto(const struct gns_shares *shares, int count) {
 
 /* Workers when the real number is unknown: one a share, or as many as unequal weights add up to. */
 static int64_t gns_worker_count(const struct gns_shares *shares, int workers) {
+    const int *weights = shares->weights;
     int equal = 1;
-    for (int i = 1; i < shares->count && shares->weights != NULL; i++)
-        equal &= shares->weights[i] == shares->weights[0];
+    for (int i = 1; weights != NULL && i < shares->count; i++) equal &= weights[i] == weights[0];
     return workers > 0 ? workers : equal ? shares->count : (int64_t)gns_weights_upto(shares, shares->count);
 }
 
@@ -736,7 +754,6 @@ static int64_t gns_first_worker(uint64_t before, uint64_t sum, int64_t workers) 
     uint64_t twice = 2 * (uint64_t)workers * before;
     return twice <= sum ? 0 : (int64_t)((twice + sum - 1) / (2 * sum));
 }
-
 static int64_t gns_round_up(int64_t value, int64_t group) {
     return group > 1 ? (value + group - 1) / group * group : value;
 }
@@ -753,15 +770,7 @@ static int64_t gns_cut_start(const struct gns_shape *shape, int64_t units, int64
     return start < units ? start : units;
 }
 
-/* Rows of each matrix (GNS_CUT_MATRICES: matrices) that a worker reads; all of them under GNS_CUT_NONE. */
-GNS_API void gns_worker_rows(const struct gns_shape *shape, int worker, int workers, int64_t *first, int64_t *end) {
-    int64_t units = shape->cut == GNS_CUT_MATRICES ? shape->matrices : shape->rows;
-    *first = shape->cut == GNS_CUT_NONE ? 0 : gns_cut_start(shape, units, worker, workers);
-    *end = shape->cut == GNS_CUT_NONE ? units : gns_cut_start(shape, units, (int64_t)worker + 1, workers);
-}
-
 /* ==== Ranges: a tensor's bytes and their nodes ======================================================= */
-
 /* Joins neighbours on the same node before they are emitted. */
 struct gns_joiner {
     gns_emit emit;
@@ -794,8 +803,9 @@ static void gns_range_pages(struct gns_joiner *joiner, const int *nodes, const i
     }
 }
 
+/* Share i lies on the i-th of `nodes` nodes in turn. */
 static void gns_range_rows(struct gns_joiner *joiner, const struct gns_shape *shape, const struct gns_shares *shares,
-                           int64_t workers) {
+                           int nodes, int64_t workers) {
     int whole = shape->cut == GNS_CUT_MATRICES;
     uint64_t sum = gns_weights_upto(shares, shares->count);
     uint64_t unit = whole ? shape->row_bytes * (uint64_t)shape->rows : shape->row_bytes;
@@ -805,28 +815,14 @@ static void gns_range_rows(struct gns_joiner *joiner, const struct gns_shape *sh
         for (int i = 0; i < shares->count; i++) {
             int64_t worker = gns_first_worker(gns_weights_upto(shares, i + 1), sum, workers);
             int64_t end = gns_cut_start(shape, units, worker, workers);
-            gns_join(joiner, (base + (uint64_t)end) * unit, shares->nodes[i]);
+            gns_join(joiner, (base + (uint64_t)end) * unit, shares->nodes[i % nodes]);
         }
     }
 }
 
-static void gns_range_cyclic(struct gns_joiner *joiner, const struct gns_shape *shape, const struct gns_rule *rule) {
-    struct gns_shape plain = *shape;
-    plain.cut = GNS_CUT_ROWS;
-    for (int64_t matrix = 0; matrix < shape->matrices; matrix++) {
-        uint64_t base = (uint64_t)matrix * (uint64_t)shape->rows;
-        for (int i = 0; i < rule->slices; i++) {
-            int64_t end = gns_cut_start(&plain, shape->rows, i + 1, rule->slices);
-            gns_join(joiner, (base + (uint64_t)end) * shape->row_bytes, rule->nodes[i % rule->node_count]);
-        }
-    }
-}
-
-/*
- * Tells which bytes of a tensor go to which node: in order, disjoint, covering it, before rounding to pages.
+/* Tells which bytes of a tensor go to which node: in order, disjoint, covering it, before rounding to pages.
  * `rule` NULL is the round robin: layer mod nodes, outside layers the first node. `shares` NULL: equal shares
- * of the rule's nodes. `workers` 0: unknown. `page_phase`: where in a page the tensor begins.
- */
+ * of the rule's nodes. `workers` 0: unknown. `page_phase`: where in a page the tensor begins. */
 GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, int layer,
                         const struct gns_shape *shape, const struct gns_shares *shares, int workers,
                         uint64_t page_phase, uint64_t page_size, gns_emit emit, void *context) {
@@ -838,11 +834,14 @@ GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, 
     } else if (rule->target == GNS_NODE) {
         gns_join(&joiner, length, rule->nodes[0]);
     } else if (rule->target == GNS_CYCLIC) {
-        gns_range_cyclic(&joiner, shape, rule);
+        struct gns_shape plain = {shape->row_bytes, shape->rows, shape->matrices, 0, GNS_CUT_ROWS};
+        struct gns_shares slices = {rule->nodes, NULL, rule->slices};
+        gns_range_rows(&joiner, &plain, &slices, rule->node_count, rule->slices);
     } else if (rule->target == GNS_ROWS) {
         struct gns_shares own = {rule->nodes, NULL, rule->node_count};
         if (shares == NULL || shares->count == 0) shares = &own;
-        if (shape->cut != GNS_CUT_NONE) gns_range_rows(&joiner, shape, shares, gns_worker_count(shares, workers));
+        int64_t count = gns_worker_count(shares, workers);
+        if (shape->cut != GNS_CUT_NONE) gns_range_rows(&joiner, shape, shares, shares->count, count);
         else gns_range_pages(&joiner, shares->nodes, NULL, shares->count, length, page_phase, page_size);
     } else {
         gns_range_pages(&joiner, rule->nodes, rule->weights, rule->node_count, length, page_phase, page_size);
@@ -851,7 +850,6 @@ GNS_API void gns_ranges(const struct gns_map *map, const struct gns_rule *rule, 
 }
 
 /* ==== Public: place tensors, and see where they are ================================================== */
-
 #if defined(__powerpc__) || defined(__powerpc64__)
 #define GGML_NUMA_SHARD_CACHE_LINE 128
 #elif defined(__s390x__)
@@ -872,10 +870,10 @@ struct ggml_numa_shard_matrix {
 
 /* One cache line a node, so that hosts may hand nodes to different threads. */
 struct ggml_numa_shard_node {
-    int id;
     uint64_t asked_bytes; /* pages that the map wants here */
     uint64_t found_bytes; /* pages that the kernel reports here */
-    char pad[GGML_NUMA_SHARD_CACHE_LINE - 3 * sizeof(uint64_t)];
+    int id;
+    char pad[GGML_NUMA_SHARD_CACHE_LINE - 2 * sizeof(uint64_t) - sizeof(int)];
 };
 
 struct ggml_numa_shard_stats {
@@ -888,11 +886,9 @@ struct ggml_numa_shard_stats {
     const struct ggml_numa_shard_node *nodes; /* until the next call */
     int node_count;
 };
-
 typedef char gns_assert_line[sizeof(struct ggml_numa_shard_node) == GGML_NUMA_SHARD_CACHE_LINE ? 1 : -1];
 
 #ifdef __linux__
-
 enum { GNS_METHOD_NONE, GNS_METHOD_BIND, GNS_METHOD_PREFERRED, GNS_METHOD_TOUCH };
 enum { GNS_MPOL_DEFAULT, GNS_MPOL_PREFERRED, GNS_MPOL_BIND, GNS_MPOL_INTERLEAVE, GNS_MPOL_MF_MOVE = 2 };
 enum {
@@ -973,13 +969,13 @@ static int gns_apply_run(const struct gns_run *run) {
 /* Notes a run; neighbours of one tensor on the same node are one. */
 static void gns_add_run(uintptr_t start, size_t length, const int *nodes, int count, size_t first_run) {
     struct gns_run run = {start, length, nodes, count}, *runs = NULL;
-    size_t last = gns_state.run_count - 1, size = (gns_state.run_count + 1) * sizeof run;
-    if (gns_state.run_count > first_run && gns_state.runs[last].nodes == nodes &&
+    size_t taken = gns_state.run_count, last = taken - 1;
+    if (taken > first_run && gns_state.runs[last].nodes == nodes &&
         gns_state.runs[last].start + gns_state.runs[last].length == start) {
         gns_state.runs[last].length += length;
         return;
     }
-    if (gns_state.run_count < GNS_MAX_RUNS) runs = (struct gns_run *)realloc(gns_state.runs, size);
+    if (taken < GNS_MAX_RUNS) runs = (struct gns_run *)gns_grow(gns_state.runs, taken, sizeof run);
     if (runs == NULL) {
         gns_state.refused += length;
         return;
@@ -1088,7 +1084,9 @@ GNS_API int gns_init(const char *text, const char *root) {
     size_t count = (size_t)memory.count;
     gns_nodes_free(&memory);
     gns_nodes_free(&usable);
-    gns_state.nodes = (struct ggml_numa_shard_node *)calloc(count, sizeof *gns_state.nodes);
+    size_t size = count * sizeof *gns_state.nodes;
+    gns_state.nodes = (struct ggml_numa_shard_node *)aligned_alloc(GGML_NUMA_SHARD_CACHE_LINE, size);
+    if (gns_state.nodes != NULL) memset(gns_state.nodes, 0, size);
     if (failed != 0 || gns_state.nodes == NULL) {
         ggml_numa_shard_cleanup();
         snprintf(gns_state.error, sizeof gns_state.error, "%s [%s]", error.message, error.code);
@@ -1102,7 +1100,6 @@ GNS_API int gns_init(const char *text, const char *root) {
     gns_state.active = count > 1 && !gns_state.map.observe;
     return gns_state.active;
 }
-
 GNS_API int ggml_numa_shard_init(void) {
     const char *text = getenv("GGML_NUMA_SHARD_MAP");
     return gns_init(text != NULL && *text != '\0' ? text : NULL, NULL);
@@ -1116,13 +1113,10 @@ GNS_API int ggml_numa_shard_assign_rows(const char *name, void *data, const stru
     gns_classify(name, 0, &layer, &role);
     shape.cut = gns_default_cut(name, role, shape.rows, shape.matrices, shape.group > 1);
     if (matrix->cut > 0) shape.cut = (enum gns_cut)(matrix->cut - 1);
-    return gns_place(data, layer, gns_map_find(&gns_state.map, name, layer, role), &shape, matrix->workers);
-}
-
-/* Bytes of unknown rows: a `rows` rule cuts them evenly. */
-GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
-    struct ggml_numa_shard_matrix bytes = {1, (int64_t)size, 1, 0, 0, 0};
-    return ggml_numa_shard_assign_rows(name, data, &bytes);
+    uint64_t bytes = shape.row_bytes * (uint64_t)shape.rows * (uint64_t)shape.matrices;
+    int many = shape.rows * shape.matrices > 1;
+    const struct gns_rule *rule = gns_map_note(&gns_state.map, name, layer, role, bytes, many);
+    return gns_place(data, layer, rule, &shape, matrix->workers);
 }
 
 static void gns_count_run(struct ggml_numa_shard_stats *out, const struct gns_run *run) {
@@ -1161,24 +1155,30 @@ GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
 }
 
 GNS_API const char *ggml_numa_shard_error(void) { return gns_state.error; }
-
+static void gns_print_warning(void *context, const struct gns_error *warning) {
+    fprintf((FILE *)context, "warning: %s [%s]\n", warning->message, warning->code);
+}
+static void gns_print_warnings(void) { gns_map_warnings(&gns_state.map, gns_print_warning, stderr); }
 #else /* not Linux: everything is flat */
-
 GNS_API int ggml_numa_shard_init(void) { return 0; }
 GNS_API const char *ggml_numa_shard_error(void) { return ""; }
 GNS_API void ggml_numa_shard_cleanup(void) {}
 GNS_API int ggml_numa_shard_assign_rows(const char *name, void *data, const struct ggml_numa_shard_matrix *matrix) {
     return (void)name, (void)data, (void)matrix, -1;
 }
-GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
-    return (void)name, (void)data, (void)size, -1;
-}
 GNS_API int ggml_numa_shard_get_stats(struct ggml_numa_shard_stats *out) {
     memset(out, 0, sizeof *out);
+    out->method = "none";
     return -1;
 }
-
+static void gns_print_warnings(void) {}
 #endif
+
+/* Bytes of unknown rows: a `rows` rule cuts them evenly. */
+GNS_API int ggml_numa_shard_assign(const char *name, void *data, size_t size) {
+    struct ggml_numa_shard_matrix bytes = {1, (int64_t)size, 1, 0, 0, 0};
+    return ggml_numa_shard_assign_rows(name, data, &bytes);
+}
 
 /* Prints what was asked and what was found, in MiB, on standard error. */
 GNS_API void ggml_numa_shard_stats(void) {
@@ -1191,7 +1191,10 @@ GNS_API void ggml_numa_shard_stats(void) {
         const char *format = "node %4d: asked %12.2f MiB, found %12.2f MiB\n";
         fprintf(stderr, format, node->id, (double)node->asked_bytes / mib, (double)node->found_bytes / mib);
     }
-    if (active) fprintf(stderr, "misplaced %.2f MiB\n", (double)stats.misplaced_bytes / mib);
+    if (!active) return;
+    fprintf(stderr, "misplaced %.2f MiB, unknown %.2f MiB, refused %.2f MiB\n", (double)stats.misplaced_bytes / mib,
+            (double)stats.unknown_bytes / mib, (double)stats.refused_bytes / mib);
+    gns_print_warnings();
 }
 
 #endif /* GGML_NUMA_SHARD_H */

@@ -6,13 +6,15 @@
  *   find    NODES USABLE MAP NAME TIED                      → LAYER ROLE RULE
  *   ranges  NODES USABLE MAP NAME TIED ROW ROWS MATRICES GROUP REPACKED SHARES WORKERS PHASE PAGE → CUT RANGES
  *   home    SHARES WORKERS                                  → one share index a worker
- *   workers CUT GROUP ROWS MATRICES WORKERS                 → first-end of each worker
+ *   warn    NODES USABLE MAP, then NAME BYTES MATRIX of each tensor → CODE COLUMN of each warning
  *   nodes   ROOT                                            → nodes with memory | with CPUs too | CPUs of each of these
  * NODES is 0,1,2 or - for an unknown machine; SHARES is 0:16,1:16 or empty; RANGES are offset+length@node.
  */
 #include "../include/ggml-numa-shard.h"
 
-static char *fields[20];
+enum { MAX_FIELDS = 100 };
+
+static char *fields[MAX_FIELDS];
 static int field_count;
 
 static void unescape(char *text) {
@@ -27,7 +29,7 @@ static void unescape(char *text) {
 static void split(char *line) {
     line[strcspn(line, "\n")] = '\0';
     field_count = 0;
-    for (char *at = line; at != NULL && field_count < 20;) {
+    for (char *at = line; at != NULL && field_count < MAX_FIELDS;) {
         char *tab = strchr(at, '\t');
         if (tab != NULL) *tab++ = '\0';
         fields[field_count++] = at;
@@ -116,6 +118,22 @@ static void answer_ranges(const struct gns_map *map, const struct gns_rule *rule
     gns_ranges(map, rule, layer, &shape, &list, (int)number(12), (uint64_t)number(13), (uint64_t)number(14), print_range, NULL);
 }
 
+static void print_warning(void *context, const struct gns_error *warning) {
+    int *count = (int *)context;
+    printf("%s%s %d", (*count)++ == 0 ? "" : ", ", warning->code, warning->column);
+}
+
+static void answer_warnings(struct gns_map *map) {
+    int count = 0;
+    for (int i = 4; i + 2 < field_count; i += 3) {
+        int layer;
+        enum gns_role role;
+        gns_classify(fields[i], 0, &layer, &role);
+        gns_map_note(map, fields[i], layer, role, (uint64_t)number(i + 1), (int)number(i + 2));
+    }
+    gns_map_warnings(map, print_warning, &count);
+}
+
 static void answer_map(void) {
     struct gns_map map;
     struct gns_error error;
@@ -129,6 +147,8 @@ static void answer_map(void) {
             if (i > 0) printf(",");
             print_rule(&map.rules[i]);
         }
+    } else if (strcmp(fields[0], "warn") == 0) {
+        answer_warnings(&map);
     } else {
         int layer;
         enum gns_role role;
@@ -140,15 +160,7 @@ static void answer_map(void) {
     gns_map_free(&map);
 }
 
-static void answer_workers(void) {
-    struct gns_shape shape = {1, number(3), number(4), number(2), (enum gns_cut)number(1)};
-    for (int i = 0; i < number(5); i++) {
-        int64_t first, end;
-        gns_worker_rows(&shape, i, (int)number(5), &first, &end);
-        printf("%s%lld-%lld", i == 0 ? "" : " ", (long long)first, (long long)end);
-    }
-}
-
+#ifdef __linux__
 static void print_ids(const char *before, const struct gns_nodes *list) {
     printf("%s", before);
     for (int i = 0; i < list->count; i++) printf("%s%d", i == 0 ? "" : ",", list->ids[i]);
@@ -167,6 +179,9 @@ static void answer_nodes(void) {
     gns_nodes_free(&memory);
     gns_nodes_free(&usable);
 }
+#else
+static void answer_nodes(void) {}
+#endif
 
 int main(void) {
     static char line[1 << 22];
@@ -175,8 +190,6 @@ int main(void) {
         if (strcmp(fields[0], "home") == 0) {
             struct gns_shares list = shares(1);
             for (int i = 0; i < number(2); i++) printf("%s%d", i == 0 ? "" : " ", gns_home_share(&list, i, (int)number(2)));
-        } else if (strcmp(fields[0], "workers") == 0) {
-            answer_workers();
         } else if (strcmp(fields[0], "nodes") == 0) {
             answer_nodes();
         } else {

@@ -17,28 +17,53 @@ export const precedence: readonly Selector['kind'][] = ['name', 'layers.role', '
 /** Null: no rule names it, it goes round robin by layer. */
 export function findRule(map: ShardMap, subject: Subject): Rule | null {
   let winner: Rule | null = null;
-  let strength = Number.POSITIVE_INFINITY;
-  for (const rule of map) {
-    const match = matchRule(rule, subject);
-    if (match === 'no') continue;
-    // `ffn` stands behind a rule of its own kind that names the part: half a step weaker.
-    const rank = precedence.indexOf(rule.selector.kind) + (match === 'covers' ? 0.5 : 0);
-    if (rank >= strength) continue;
+  let strongest = weakest + 1;
+  eachMatch(map, subject, (rule, strength) => {
+    if (strength >= strongest) return;
     winner = rule;
-    strength = rank;
-  }
+    strongest = strength;
+  });
   return winner;
 }
 
+/** Strengths count from 0, the strongest, to this; rules of one strength on one tensor overlap. */
+export const weakest = 2 * precedence.length - 1;
+
+/** The rules that name a tensor, in the order of the map; a smaller `strength` wins. */
+export function eachMatch(
+  map: ShardMap,
+  subject: Subject,
+  emit: (rule: Rule, strength: number, index: number) => void,
+): void {
+  const isLanguage = isLanguageWeight(subject.name);
+  for (const [index, rule] of map.entries()) {
+    const { kind } = rule.selector;
+    if (kind !== 'name' && !isLanguage) continue;
+    const match = matchSelector(rule.selector, subject);
+    if (match !== 'no') emit(rule, strengthOf(kind, match), index);
+  }
+}
+
 /** `covers`: the rule says `ffn` and the tensor is a part of it that another rule may name. */
-export function matchRule({ selector }: Rule, { name, layer, role }: Subject): 'yes' | 'covers' | 'no' {
+type Match = 'yes' | 'covers';
+
+/** `ffn` stands behind a rule of its own kind that names the part. */
+function strengthOf(kind: Selector['kind'], match: Match): number {
+  return 2 * precedence.indexOf(kind) + (match === 'covers' ? 1 : 0);
+}
+
+function matchSelector(selector: Selector, { name, layer, role }: Subject): Match | 'no' {
   if (selector.kind === 'name') return matchesGlob(selector.glob, name) ? 'yes' : 'no';
-  if (!isLanguageWeight(name)) return 'no';
   if (selector.kind === 'any') return 'yes';
   if (selector.kind !== 'role' && (layer === null || layer < selector.first || layer > selector.last))
     return 'no';
-  if (selector.kind === 'layers' || selector.role === role) return 'yes';
-  return selector.role === 'ffn' && ffnParts.has(role) ? 'covers' : 'no';
+  return selector.kind === 'layers' ? 'yes' : matchRole(selector.role, role);
+}
+
+/** What a rule that says `written` does with tensors of a role. */
+export function matchRole(written: Role, role: Role): Match | 'no' {
+  if (written === role) return 'yes';
+  return written === 'ffn' && ffnParts.has(role) ? 'covers' : 'no';
 }
 
 const ffnParts: ReadonlySet<Role> = new Set(['experts', 'shared', 'router']);

@@ -7,6 +7,8 @@ import type { Role } from '../model/types.js';
 export const maxMapByteLength = 1 << 20;
 /** Node ids end below this: the kernel's NODES_SHIFT is at most 10. */
 export const maxNodes = 1024;
+/** Nodes listed in all rules together: each costs memory and a look at the machine. A thousand rules may list 1,024. */
+export const maxListedNodes = 1 << 20;
 /** Nine digits: exact everywhere, and far above any model. */
 export const maxLayer = 999_999_999;
 /** Slices of `cyclic`: Linux has no more CPUs (NR_CPUS of x86-64). */

@@ -2,7 +2,7 @@
 // Text of GGML_NUMA_SHARD_MAP to rules. Grammar: docs/shard-maps.md; the native header reads the same
 // language and points at the same columns (test/cases/shardmap.json).
 import { NumashardError } from '../errors.js';
-import { maxMapByteLength, observeWord } from './limits.js';
+import { maxListedNodes, maxMapByteLength, observeWord } from './limits.js';
 import { nodesOf } from './nodes-of.js';
 import { parseSelector } from './parse-selector.js';
 import { parseTarget } from './parse-target.js';
@@ -23,8 +23,14 @@ export function parseShardMap(text: string, machine?: MachineNodes): ShardMap {
   if (isObserve(text)) return [];
   const rules: Rule[] = [];
   let rows: Rule | undefined;
+  let listed = 0;
   for (const source of splitRules(text)) {
     const rule = parseRule(source, machine);
+    listed += nodesOf(rule.target, machine ?? unknownMachine).length;
+    if (listed > maxListedNodes) {
+      const problem = `more nodes than all rules together may list, ${maxListedNodes}`;
+      throw refuse(source, source.start, 'map-syntax', problem, 'write fewer rules or shorter lists');
+    }
     if (rule.target.kind === 'rows') {
       rows ??= rule;
       refuseOtherRows(source, rule, rows, machine);
@@ -33,6 +39,9 @@ export function parseShardMap(text: string, machine?: MachineNodes): ShardMap {
   }
   return rules;
 }
+
+/** Before the machine is known, `all` lists nothing. */
+const unknownMachine: MachineNodes = { nodes: [], usableNodes: [] };
 
 function refuseLong(text: string): void {
   const byteLength = Buffer.byteLength(text);

@@ -3,9 +3,9 @@
 import { NumashardError } from '../errors.js';
 import type { Model, ModelTensor } from '../model/types.js';
 import { cutOf, type Repack, shapeOf } from './cut.js';
-import { findRule } from './find-rule.js';
 import { nodesOf } from './nodes-of.js';
 import { type EmitRange, emitRanges } from './ranges.js';
+import { reachInModel } from './rule-reach.js';
 import { excerpt } from './rule-text.js';
 import type {
   MachineNodes,
@@ -42,8 +42,9 @@ export function resolveShardMap(map: ShardMap, model: Model, options: ResolveOpt
   refuseAbsentNodes(map, options);
   refuseOtherShares(map, options);
   const sums = new Map([...options.nodes].sort((a, b) => a - b).map((node) => [node, 0]));
-  const placements = model.tensors.map((tensor) => {
-    const { placement, each } = place(tensor, findRule(map, tensor), options);
+  const reach = reachInModel(map, model.tensors);
+  const placements = model.tensors.map((tensor, index) => {
+    const { placement, each } = place(tensor, reach.winners[index] ?? null, options);
     each((_, byteLength, node) => sums.set(node, (sums.get(node) ?? 0) + byteLength));
     return placement;
   });
@@ -52,7 +53,7 @@ export function resolveShardMap(map: ShardMap, model: Model, options: ResolveOpt
     pageSize: options.pageSize,
     placements,
     nodes: [...sums].map(([id, byteLength]) => ({ id, byteLength })),
-    warnings: findWarnings(map, model),
+    warnings: findWarnings(map, model, reach),
   };
 }
 

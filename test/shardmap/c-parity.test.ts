@@ -3,18 +3,19 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { workerRows } from '../../src/shardmap/cut.js';
 import * as arbitrary from './arbitrary.js';
 import {
   answerFind,
   answerParse,
   answerRanges,
   findLine,
-  line,
   parseLine,
+  type Question,
   rangesLine,
   table,
+  tableQuestions,
 } from './case-lines.js';
+import { largeMaps } from './large-maps.js';
 import {
   askProgram,
   hasCompiler,
@@ -36,20 +37,29 @@ describe.skipIf(!hasCompiler('cc'))('the C header (skipped without a C compiler)
   afterAll(() => workshop.remove());
 
   test('answers the shared table', () => {
-    const cases = [
-      ...table.parse.map((c) => ({ ask: parseLine(c), expected: `ok ${c.print}` })),
-      ...table.errors.map((c) => ({ ask: parseLine(c), expected: `error ${c.code} ${c.column}` })),
-      ...table.homes.map((c) => ({ ask: line('home', c.shares, c.workers), expected: c.homes.join(' ') })),
-    ];
-    expectAnswers(cases);
-    const finds = table.find.map((c) => ({ ask: findLine(c), expected: answerFind(c) }));
-    expectAnswers(finds);
-    const ranges = table.ranges.map((c) => ({
-      ask: rangesLine(c),
-      expected: `${answerRanges(c).split(' ')[0]}${c.ranges.map(([at, length, node]) => ` ${at}+${length}@${node}`).join('')}`,
-    }));
-    expectAnswers(ranges);
-    console.log(`shardmap.json: ${cases.length + finds.length + ranges.length} cases in C`);
+    const questions = tableQuestions();
+    expectAnswers(questions);
+    console.log(`shardmap.json: ${questions.length} cases in C`);
+  });
+
+  test('reads ten thousand rules, and refuses what is too much', () => {
+    expectAnswers(
+      [
+        ...Object.values(largeMaps).map(({ map }) => map),
+        ...[1024, 1025].map((count) => Array.from({ length: count }, () => '*:interleave(0-1023)').join(',')),
+        'attn:1,'.repeat(200_000),
+      ].map((map) => {
+        const c = { map, machine: map.length < 30_000 ? 'unknown' : 'four' };
+        return { ask: parseLine(c), expected: answerParse(c) };
+      }),
+    );
+    const find = {
+      map: largeMaps['of globs']?.map ?? '',
+      machine: 'four',
+      name: 'blk.9999.q.weight',
+      tied: false,
+    };
+    expectAnswers([{ ask: findLine(find), expected: '9999 other name=*.9999.*q.weight:1' }]);
   });
 
   test('reads random text as TypeScript does', () => {
@@ -86,30 +96,7 @@ describe.skipIf(!hasCompiler('cc'))('the C header (skipped without a C compiler)
     expectAnswers(cases.map((c) => ({ ask: rangesLine(c), expected: answerRanges(c) })));
   });
 
-  test('gives workers the rows that TypeScript gives them', () => {
-    const kinds = ['rows', 'rows-repacked', 'rows-repacked-experts', 'matrices', 'none'] as const;
-    const cases = fc.sample(
-      fc.record({
-        kind: fc.constantFrom(...kinds),
-        group: fc.constantFrom(1, 4, 8, 16),
-        rows: fc.nat(100),
-        matrices: fc.nat(9),
-        workers: fc.integer({ min: 1, max: 20 }),
-      }),
-      { numRuns: 1000, seed },
-    );
-    expectAnswers(
-      cases.map(({ kind, group, rows, matrices, workers }) => ({
-        ask: line('workers', kinds.indexOf(kind), group, rows, matrices, workers),
-        expected: Array.from({ length: workers }, (_, worker) => {
-          const { first, end } = workerRows({ kind, group }, { rows, matrices }, worker, workers);
-          return `${first}-${end}`;
-        }).join(' '),
-      })),
-    );
-  });
-
-  function expectAnswers(cases: readonly { ask: string; expected: string }[]): void {
+  function expectAnswers(cases: readonly Question[]): void {
     const answers = askProgram(
       program,
       cases.map(({ ask }) => ask),

@@ -11,6 +11,7 @@ import { parseShardMap } from '../../src/shardmap/parse.js';
 import { printShardMap } from '../../src/shardmap/print.js';
 import { resolveShardMap } from '../../src/shardmap/resolve.js';
 import type { MachineNodes, Shares } from '../../src/shardmap/types.js';
+import { tinyModel } from './tiny-model.js';
 
 export interface ParseCase {
   map: string;
@@ -94,6 +95,38 @@ export const rangesLine = (c: RangesCase): string =>
     c.pagePhase,
     c.pageSize,
   );
+
+/** The tiny model's tensors against a map. */
+function warnLine(map: string): string {
+  const machine = mapFields({ map, machine: 'four' });
+  const tensors = tinyModel().tensors.flatMap((t) => [t.name, t.byteLength, t.shape.length > 1]);
+  return line('warn', ...machine, ...tensors);
+}
+
+export interface Question {
+  readonly ask: string;
+  readonly expected: string;
+}
+
+/** The whole table as questions to native/test/shardmap-cases.c; a model's last layer is for TypeScript alone. */
+export function tableQuestions(): Question[] {
+  const rangesOf = (c: CaseTable['ranges'][number]) =>
+    c.ranges.map(([offset, byteLength, node]) => ` ${offset}+${byteLength}@${node}`).join('');
+  return [
+    ...table.parse.map((c) => ({ ask: parseLine(c), expected: `ok ${c.print}` })),
+    ...table.errors.map((c) => ({ ask: parseLine(c), expected: `error ${c.code} ${c.column}` })),
+    ...table.homes.map((c) => ({ ask: line('home', c.shares, c.workers), expected: c.homes.join(' ') })),
+    ...table.find.map((c) => ({ ask: findLine(c), expected: answerFind(c) })),
+    ...table.ranges.map((c) => ({
+      ask: rangesLine(c),
+      expected: `${answerRanges(c).split(' ')[0]}${rangesOf(c)}`,
+    })),
+    ...table.warnings.map(({ map, warnings }) => ({
+      ask: warnLine(map),
+      expected: warnings.map(({ code, column }) => `${code} ${column}`).join(', '),
+    })),
+  ];
+}
 
 /** `ok MAP`, or `error CODE COLUMN`. */
 export function answerParse(c: ParseCase): string {

@@ -4,6 +4,7 @@ import { count } from '../../report/text-table.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { printSelector, printShardMap, printTarget } from '../../shardmap/print.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
+import { checkShardMap } from '../../shardmap/warnings.js';
 import { formatCpuList } from '../../topology/cpu-list.js';
 import type { CommandContext } from '../context.js';
 import { type MapMachineOptions, mapSetting, readWorkers } from '../map-setting.js';
@@ -24,7 +25,8 @@ export async function checkMap(
   const setting = await mapSetting(options);
   const map = parseShardMap(text, setting);
   const model = modelPath === undefined ? null : await openModel(modelPath);
-  const warnings = model === null ? [] : resolveShardMap(map, model, { ...setting, ...workers }).warnings;
+  const warnings =
+    model === null ? checkShardMap(map) : resolveShardMap(map, model, { ...setting, ...workers }).warnings;
   const document = {
     schema: 'numashard/map-check/1',
     map: printShardMap(map),

@@ -6,6 +6,7 @@ import { explainDocument } from '../../shardmap/explain.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { printShardMap } from '../../shardmap/print.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
+import { checkShardMap } from '../../shardmap/warnings.js';
 import type { CommandContext } from '../context.js';
 import { mapSetting, readWorkers } from '../map-setting.js';
 import { openModel } from '../open-model.js';
@@ -33,7 +34,7 @@ export async function explainMap(
     localShareBound: null,
     nodes: setting.nodes.map((id) => ({ id, byteLength: 0 })),
     tensors: [],
-    warnings: [],
+    warnings: checkShardMap(map),
   } as const;
   emit(context, options, document, () => renderRules(map));
 }
