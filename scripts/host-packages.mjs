@@ -23,6 +23,7 @@ export const startPackages = {
 export const testPackages = {
   ...startPackages,
   'g++': 'g++',
+  'qemu-system-ppc64': 'qemu-system-ppc',
   'mkfs.xfs': 'xfsprogs',
 };
 

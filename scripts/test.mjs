@@ -90,12 +90,17 @@ async function prepareGuest() {
     load('machine.js'),
   ]);
   process.stdout.write('\n');
-  for (const kernel of kernelNames) {
-    await prepare('the guest system', async () => {
-      const machine = { ...loadMachine('x86-4n'), kernel };
+  const systems = [
+    ...kernelNames.map((/** @type {string} */ kernel) => ({ ...loadMachine('x86-4n'), kernel })),
+    loadMachine('power8-s824'),
+  ];
+  for (const machine of systems) {
+    await prepare(`the guest system for ${machine.architecture}`, async () => {
       const { versions } = await prepareGuestImage(machine, labCache);
-      const { llamaCpp, ggml, node } = versions;
-      process.stdout.write(`lab: ${versions.kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`);
+      const { kernel, llamaCpp, ggml, node } = versions;
+      process.stdout.write(
+        `lab, ${machine.architecture}: ${kernel}, llama.cpp ${llamaCpp}, ggml ${ggml}, Node.js ${node}\n`,
+      );
     });
   }
   await prepare("node-llama-cpp's libraries", () => nodeLlamaLibraries(labCache));

@@ -10,10 +10,10 @@ import { type KernelName, loadMachine, type MachineDescription } from './machine
 import { orTimeout } from './or-timeout.js';
 import type { OnLabProgress } from './progress.js';
 import { Qemu } from './qemu.js';
-import { type Drive, qemuArguments } from './qemu-arguments.js';
+import { type Drive, qemuArguments, qemuPrograms } from './qemu-arguments.js';
 
-/** Ten times what a boot takes on two host CPUs. */
-const bootTimeoutMilliseconds = 120_000;
+/** More than ten times what the slowest machine takes on two host CPUs. */
+const bootTimeoutMilliseconds = 240_000;
 
 export interface BootOptions {
   /** A name (`x86-4n`), the path of a machine file, or the machine itself. */
@@ -37,7 +37,8 @@ export interface BootOptions {
 export async function bootMachine(options: BootOptions): Promise<LabMachine> {
   const machine = machineOf(options);
   const { cacheDirectory, onProgress, fileSystem = 'ext4' } = options;
-  requireLabTools(fileSystem === 'xfs' ? ['mkfs.xfs'] : []);
+  const program = qemuPrograms[machine.architecture];
+  requireLabTools(fileSystem === 'xfs' ? [program, 'mkfs.xfs'] : [program]);
   const models = await prepareModelImages(options.models ?? [], fileSystem, cacheDirectory, onProgress);
   const drives: Drive[] = models.map((path, index) => ({ serial: `model${index}`, path }));
   const image = await prepareGuestImage(machine, cacheDirectory, onProgress);
@@ -53,7 +54,7 @@ export async function bootMachine(options: BootOptions): Promise<LabMachine> {
   onProgress?.({ step: 'boot', machine: machine.name });
   const start = performance.now();
   const { kernel, initramfs } = image;
-  const qemu = new Qemu(qemuArguments(machine, { kernel, initramfs, drives, fileSystem }));
+  const qemu = new Qemu(program, qemuArguments(machine, { kernel, initramfs, drives, fileSystem }));
   const channel = new GuestChannel({
     control: qemu.channel('control'),
     stdout: qemu.channel('stdout'),

@@ -23,11 +23,21 @@ const modules = { base: ['virtio_pci', 'virtio_blk', 'virtio_console'], ext4: ['
 /** What an image package depends on besides (initramfs tools, udev, …) is of no use here. */
 const only = /^linux-(image|binary|modules|base)-\d/;
 const cloud = { architecture: 'amd64', packages: ['linux-image-cloud-amd64'], only, modules };
+const power = { architecture: 'ppc64el', packages: ['linux-image-powerpc64le'], only, modules };
 
 const kernels: Record<MachineDescription['architecture'], Record<KernelName, KernelSource>> = {
   'x86-64': {
     '6.1': { ...cloud, suite: 'bookworm' },
     unstable: { ...cloud, suite: 'unstable' },
+  },
+  ppc64le: {
+    '6.1': {
+      ...power,
+      suite: 'bookworm',
+      // ext4 and XFS ask for "crc32c" by name, when nobody can load what offers it any more.
+      modules: { ...modules, base: [...modules.base, 'crc32c_generic'] },
+    },
+    unstable: { ...power, suite: 'unstable' },
   },
 };
 

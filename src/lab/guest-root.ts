@@ -12,7 +12,7 @@ import type { OnLabProgress } from './progress.js';
 /** Raise when the way an image is built changes: images built otherwise are then not found. */
 const recipe = '3';
 
-const debianArchitectures = { 'x86-64': 'amd64' } as const;
+const debianArchitectures = { 'x86-64': 'amd64', ppc64le: 'ppc64el' } as const;
 
 /** llama.cpp is in unstable only, and brings unstable's C library with it. */
 const suite = 'unstable';

@@ -7,6 +7,7 @@ import { NumashardError } from '../errors.js';
 /** Program, and the Debian package it comes from. */
 export const neededTools = {
   'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-system-ppc64': 'qemu-system-ppc',
   mke2fs: 'e2fsprogs',
   debugfs: 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',
@@ -26,15 +27,14 @@ export const debianKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */
 const toolDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
 
-/** What every machine takes; a file system or a processor may take another. */
+/** What every machine takes; its processor takes another, and a file system may. */
 const always: readonly HostTool[] = [
-  ...(['qemu-system-x86_64', 'mke2fs', 'debugfs', 'dpkg-deb', 'apt-get', 'apt-config'] as const),
-  ...(['tar', 'xz', 'setpriv'] as const),
+  ...(['mke2fs', 'debugfs', 'dpkg-deb', 'apt-get', 'apt-config', 'tar', 'xz', 'setpriv'] as const),
 ];
 
 /** Names of the Debian packages that the lab needs and the host lacks. */
 export function missingLabTools(
-  besides: readonly HostTool[] = [],
+  besides: readonly HostTool[],
   directories: readonly string[] = toolDirectories,
 ): string[] {
   const missing = [...always, ...besides]
@@ -45,7 +45,7 @@ export function missingLabTools(
 }
 
 /** Throws `lab-missing-tool` with what to install, before any work is begun. */
-export function requireLabTools(besides: readonly HostTool[] = []): void {
+export function requireLabTools(besides: readonly HostTool[]): void {
   const missing = missingLabTools(besides);
   if (missing.length === 0) return;
   throw new NumashardError(

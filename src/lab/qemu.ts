@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { NumashardError } from '../errors.js';
-import { toolPath } from './host-tools.js';
+import { type HostTool, toolPath } from './host-tools.js';
 import { firstChannelDescriptor, type QemuChannel, qemuChannels } from './qemu-arguments.js';
 
 /** How much of what the guest's kernel says is kept to explain a failure. */
@@ -18,8 +18,8 @@ export class Qemu {
   readonly #exit: Promise<string>;
   #isStopped = false;
 
-  constructor(args: readonly string[]) {
-    const qemu = toolPath('qemu-system-x86_64');
+  constructor(program: HostTool, args: readonly string[]) {
+    const qemu = toolPath(program);
     const descriptors = qemuChannels.map(() => 'pipe' as const);
     // The kernel ends QEMU when this process ends, however it does: no signal handlers, nothing left behind.
     this.#process = spawn(toolPath('setpriv'), ['--pdeathsig', 'KILL', '--', qemu, ...args], {

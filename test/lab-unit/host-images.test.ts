@@ -37,7 +37,7 @@ describe('prepareModelImages', () => {
   });
 });
 
-const missing = missingLabTools();
+const missing = missingLabTools([]);
 describe.skipIf(missing.includes('e2fsprogs'))('images (needs e2fsprogs)', () => {
   it('of a model holds its bytes, is kept, and follows a change', async () => {
     const path = join(directory, 'm.gguf');

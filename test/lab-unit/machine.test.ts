@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadMachine, machineNames, parseMachine } from '../../src/lab/machine.js';
+import { loadMachine, machineNames, nodeIds, parseMachine } from '../../src/lab/machine.js';
 
 const machine = {
   name: 'two',
@@ -25,7 +25,7 @@ describe('a machine file that is wrong', () => {
     ['name', { name: 'a b' }, /name: "a b"/],
     ['name with a slash', { name: '../x' }, /name:/],
     ['no name', { name: undefined }, /name: undefined/],
-    ['architecture', { architecture: 'vax' }, /architecture: "vax"/],
+    ['architecture', { architecture: 'vax' }, /architecture: "vax" is not "x86-64" or "ppc64le"/],
     ['kernel', { kernel: '2.6' }, /kernel: "2\.6" is not "6\.1" or "unstable"/],
     ['no nodes', { nodes: [] }, /nodes: .* 1 to 128/],
     ['too many nodes', { nodes: Array(129).fill(machine.nodes[0]) }, /nodes: .* 1 to 128/],
@@ -42,6 +42,36 @@ describe('a machine file that is wrong', () => {
     ],
     ['no memory', { nodes: [machine.nodes[0], { cpus: 1 }] }, /nodes\[1\]\.memoryMebibytes: undefined/],
     ['memory as text', { nodes: [{ cpus: 1, memoryMebibytes: '1G' }] }, /nodes\[0\]\.memoryMebibytes: 1G/],
+    [
+      'an empty node',
+      { nodes: [machine.nodes[0], { cpus: 0, memoryMebibytes: 0 }] },
+      /nodes\[1\]\.memoryMebibytes: 0 is not 1 to/,
+    ],
+    [
+      'memory that POWER cannot have',
+      { architecture: 'ppc64le', nodes: [machine.nodes[0], { cpus: 1, memoryMebibytes: 300 }] },
+      /nodes\[1\]\.memoryMebibytes: 300 is not a multiple of 256/,
+    ],
+    [
+      'an id that is none',
+      { nodes: [{ ...machine.nodes[0], id: 128 }] },
+      /nodes\[0\]\.id: 128 is not 0 to 127/,
+    ],
+    [
+      'an id twice',
+      { architecture: 'ppc64le', nodes: machine.nodes.map((node) => ({ ...node, id: 1 })) },
+      /nodes\[1\]\.id: 1 does not follow 1/,
+    ],
+    [
+      'an id that its place comes after',
+      { architecture: 'ppc64le', nodes: [{ ...machine.nodes[0], id: 3 }, machine.nodes[1]] },
+      /nodes\[1\]\.id: 1 does not follow 3/,
+    ],
+    [
+      'a gap on x86-64',
+      { nodes: [machine.nodes[0], { ...machine.nodes[1], id: 2 }] },
+      /nodes\[1\]\.id: 2 is not 1, and x86-64/,
+    ],
     ['too much memory', { nodes: [{ cpus: 1, memoryMebibytes: 2 ** 21 }] }, /memoryMebibytes: 2097152/],
     ['no CPU at all', { nodes: [machine.nodes[1], machine.nodes[1]] }, /0 CPUs in all/],
     ['too many CPUs', { nodes: Array(2).fill({ cpus: 200, memoryMebibytes: 1 }) }, /400 CPUs in all/],
@@ -101,8 +131,16 @@ describe('a machine file that is wrong', () => {
 });
 
 describe('a machine file', () => {
-  it('may have unequal nodes and nodes of memory only', () => {
+  it('may have unequal nodes, nodes of memory only and of CPUs only', () => {
     expect(parseMachine(JSON.stringify(machine), 'two.json')).toEqual(machine);
+    const nodes = [machine.nodes[1], { cpus: 1, memoryMebibytes: 0 }];
+    expect(parseMachine(JSON.stringify({ ...machine, nodes }), 'two.json').nodes).toEqual(nodes);
+  });
+
+  it('may leave out ids on POWER', () => {
+    const nodes = [machine.nodes[0], { ...machine.nodes[1], id: 7 }];
+    const text = JSON.stringify({ ...machine, architecture: 'ppc64le', nodes });
+    expect(nodeIds(parseMachine(text, 'two.json'))).toEqual([0, 7]);
   });
 
   it('is read from a path that ends in .json', () => {

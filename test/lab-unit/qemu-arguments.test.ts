@@ -51,6 +51,29 @@ describe('qemuArguments', () => {
     expect(valuesOf(args, '-m')).toEqual(['832M']);
   });
 
+  it('gives a node without memory no memory', () => {
+    const args = qemuArguments(loadMachine('x86-uneven'), images);
+    expect(valuesOf(args, '-numa')).toContain('node,nodeid=2,cpus=5-6');
+    expect(valuesOf(args, '-numa')).toContain('node,nodeid=3,memdev=memory3');
+    expect(valuesOf(args, '-object').map((value) => value.split(',')[1])).toEqual([
+      ...['id=memory0', 'id=memory1', 'id=memory3'],
+    ]);
+  });
+
+  it('leaves an id out by a node with nothing in it', () => {
+    const args = qemuArguments(loadMachine('power8-gaps'), images);
+    expect(valuesOf(args, '-numa').slice(0, 4)).toEqual([
+      'node,nodeid=0,cpus=0-1,memdev=memory0',
+      'node,nodeid=1',
+      'node,nodeid=2,cpus=2-3,memdev=memory2',
+      'node,nodeid=3,cpus=4-5,memdev=memory3',
+    ]);
+    expect(valuesOf(args, '-numa')).toContain('dist,src=3,dst=0,val=40');
+    expect(valuesOf(args, '-numa').filter((value) => value.startsWith('dist,'))).toHaveLength(16);
+    expect(valuesOf(args, '-cpu')).toEqual(['POWER8']);
+    expect(valuesOf(args, '-append')[0]).toMatch(/^console=hvc0 /);
+  });
+
   it('opens drives read-only and doubles commas in their paths', () => {
     const args = qemuArguments(loadMachine('x86-1n'), images);
     expect(valuesOf(args, '-drive')).toEqual(['file=a,,b/root.ext4,format=raw,if=none,readonly=on,id=root']);

@@ -8,10 +8,13 @@ it('has everything the lab needs, under the same names', () => {
   expect(testPackages).toMatchObject(neededTools);
   expect(testPackages).toHaveProperty([debianKeyring], 'debian-archive-keyring');
   // The demonstration boots one machine and compiles no test: what it installs is what that takes.
-  const names = missingLabTools([], ['/no/such/directory']);
+  const names = missingLabTools(['qemu-system-x86_64'], ['/no/such/directory']);
   expect(Object.values(startPackages)).toEqual(expect.arrayContaining(names));
-  expect(missingPackages(startPackages, '', (file) => !file.includes('xfs'))).toEqual([]);
-  expect(missingPackages(testPackages, '', (file) => !file.includes('xfs'))).toEqual(['xfsprogs']);
+  expect(missingPackages(startPackages, '', (file) => !/xfs|ppc64/.test(file))).toEqual([]);
+  expect(missingPackages(testPackages, '', (file) => !/xfs|ppc64/.test(file))).toEqual([
+    'qemu-system-ppc',
+    'xfsprogs',
+  ]);
 });
 
 it('names a missing package once, and looks in the folders that a user’s PATH lacks', () => {
