@@ -13,7 +13,7 @@ const flags = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra', '-W
 /** @typedef {{ name: string, directory: string, options: string[], libraries: string[] }} NativePart */
 
 /** @type {NativePart[]} */
-const nativeParts = [
+export const nativeParts = [
   {
     name: 'libnumashard.so',
     directory: 'native/preload',
@@ -71,14 +71,23 @@ function removeOrphans(output, source) {
 /** @param {NativePart} part */
 function buildNative({ name, directory, options, libraries }) {
   const output = join('native', 'build', name);
-  const sources = filesIn(directory).filter((file) => file.endsWith('.c'));
-  if (sources.length === 0 || isCurrent(output, directory)) return;
+  if (isCurrent(output, directory)) return;
   requireCompiler();
   mkdirSync(join(root, 'native', 'build'), { recursive: true });
   // A process may have the old file mapped: it is replaced, not written over.
   const temporary = `${output}.${process.pid}`;
-  run(compiler, [...flags, ...options, '-o', temporary, ...sources, ...libraries], `compiling ${directory}`);
+  compile(compiler, { directory, options, libraries, output: temporary });
   renameSync(join(root, temporary), join(root, output));
+}
+
+/**
+ * All C files of a folder into one file. Throws a Failure.
+ * @param {string} program
+ * @param {Omit<NativePart, 'name'> & { readonly output: string }} part paths are absolute or the checkout's
+ */
+export function compile(program, { directory, options, libraries, output }) {
+  const sources = filesIn(directory).filter((file) => file.endsWith('.c'));
+  run(program, [...flags, ...options, '-o', output, ...sources, ...libraries], `compiling ${directory}`);
 }
 
 /**
@@ -94,7 +103,9 @@ function isCurrent(output, directory) {
 
 /** @param {string} directory */
 function filesIn(directory) {
-  return readdirSync(join(root, directory)).map((name) => join(directory, name));
+  return readdirSync(join(root, directory))
+    .sort()
+    .map((name) => join(directory, name));
 }
 
 /** @param {string} file */

@@ -2,6 +2,7 @@
 // What tests and the lab need of the system, and the Debian packages that have it. For the lab's own part see
 // src/lab/host-tools.ts; test/scripts/host-packages.test.ts compares the two.
 import { existsSync } from 'node:fs';
+import { crossPackages } from './package/targets.mjs';
 
 /** For `npm start`: a program or a file, and its package. @type {Readonly<Record<string, string>>} */
 export const startPackages = {
@@ -25,6 +26,10 @@ export const testPackages = {
   'g++': 'g++',
   'qemu-system-ppc64': 'qemu-system-ppc',
   'mkfs.xfs': 'xfsprogs',
+  // Archives for other architectures: `npm run package`.
+  ...crossPackages(),
+  readelf: 'binutils',
+  'qemu-aarch64': 'qemu-user',
 };
 
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */

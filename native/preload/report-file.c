@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../include/numashard-env.h"
 
@@ -64,11 +65,20 @@ void ns_report_write(void) {
     pthread_mutex_lock(&ns_lock);
     find_path();
     int error = report_path[0] ? write_file() : 0;
+    /* Another process may have taken the empty folder with it. */
+    if (error == ENOENT && path_is_default) {
+        default_path();
+        error = write_file();
+    }
     /* Nobody asked for the one in the default place. */
     if (error && !path_is_default) ns_complain("the report %s cannot be written: %s", report_path, strerror(error));
     pthread_mutex_unlock(&ns_lock);
 }
 
 void ns_report_remove(void) {
-    if (owner == getpid() && path_is_default && report_path[0]) unlink(report_path);
+    if (owner != getpid() || !path_is_default || !report_path[0]) return;
+    unlink(report_path);
+    *strrchr(report_path, '/') = 0;
+    rmdir(report_path); /* unless others have theirs in it */
+    report_path[0] = 0;
 }

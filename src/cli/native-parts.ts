@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where the native parts lie once scripts/build.mjs has made them; null where it has not.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NumashardError } from '../errors.js';
 import type { CommandContext } from './context.js';
@@ -28,10 +28,13 @@ export function preloadValue(library: string, already: string | undefined): stri
   return [library, ...others].join(':');
 }
 
-/** The same for a command that cannot do without. */
+/** For a command that cannot do without. */
 export function requirePreload(place: Place): string {
   const path = preloadPath(place);
-  if (path !== null) return path;
+  if (path !== null) {
+    requireOwnArchitecture(path);
+    return path;
+  }
   throw new NumashardError('native-missing', 'libnumashard.so is not built', {
     hint: 'npm run build compiles it with the machine’s cc',
     exitCode: 125,
@@ -41,6 +44,21 @@ export function requirePreload(place: Place): string {
 /** The page helper; it may not be there. */
 export function helperPath({ projectDirectory }: Place): string {
   return join(projectDirectory, 'native', 'build', 'numashard-pages');
+}
+
+/** e_machine of elf.h, as Node.js names architectures. */
+const elfMachines: Readonly<Record<number, string>> = { 62: 'x64', 183: 'arm64', 21: 'ppc64' };
+
+/** An archive unpacked on the wrong machine: throws `native-missing`, in place of the loader's own words. */
+export function requireOwnArchitecture(part: string): void {
+  const header = existsSync(part) ? readFileSync(part).subarray(0, 20) : Buffer.alloc(0);
+  const architecture = header.length === 20 ? elfMachines[header.readUInt16LE(18)] : undefined;
+  if (architecture === undefined || architecture === process.arch) return;
+  const message = `${part} is made for ${architecture}, and this Node.js runs on ${process.arch}`;
+  throw new NumashardError('native-missing', message, {
+    hint: `unpack the archive for ${process.arch}, or npm run build in a checkout`,
+    exitCode: 4,
+  });
 }
 
 function builtFile({ projectDirectory }: Place, name: string): string | null {

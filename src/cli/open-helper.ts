@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The page helper as a command needs it: built, and for this machine's page size.
+// The page helper as a command needs it: built, for this machine and its page size.
 import { createPageHelper, type PageHelper } from '../runtime/page-helper.js';
 import type { CommandContext } from './context.js';
-import { helperPath } from './native-parts.js';
+import { helperPath, requireOwnArchitecture } from './native-parts.js';
 
 export function openPageHelper(context: CommandContext, pageSize: number): PageHelper {
-  return createPageHelper(helperPath(context), pageSize);
+  const program = helperPath(context);
+  requireOwnArchitecture(program);
+  return createPageHelper(program, pageSize);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reports that a killed process could not take with it (native/preload/report-file.c removes them at exit).
 import { existsSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Older files are left alone: their process may live in another container that shares this folder. */
@@ -14,4 +14,6 @@ export async function removeStaleReports(directory: string, writtenSince: Date):
     const written = (await stat(path).catch(() => null))?.mtime;
     if (written && written >= writtenSince) await rm(path, { force: true });
   }
+  // Empty, it is of no use; otherwise it stays.
+  await rmdir(directory).catch(() => {});
 }
