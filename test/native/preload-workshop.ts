@@ -55,40 +55,46 @@ export function openPreloadWorkshop(): PreloadWorkshop {
   };
 }
 
+/** The fake ggml and native/test/preload-host.c; returns the program's path. */
+export function buildHost(folder: string, compiler: string, flags: readonly string[] = []): string {
+  const source = (name: string): string => join(native, 'test', name);
+  for (const part of ['base', 'cpu']) {
+    const path = join(folder, `libggml-${part}.so`);
+    compile(compiler, [...shared, ...flags], path, [source(`fake-ggml-${part}.c`)]);
+  }
+  const libraries = [`-L${folder}`, '-lggml-base', '-lggml-cpu', '-Wl,-rpath,$ORIGIN'];
+  const linked = [source('preload-host.c'), ...libraries];
+  return compile(compiler, [...common, ...flags], join(folder, 'host'), linked);
+}
+
+const common = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-g', '-pthread', '-Wall', '-Wextra', '-Werror'];
+// ggml's own builds let a preload stand in front of calls inside one file; some compilers must be asked to.
+const shared = [...common, '-fPIC', '-shared', '-fno-inline', '-fsemantic-interposition'];
+
+function compile(
+  compiler: string,
+  options: readonly string[],
+  path: string,
+  sources: readonly string[],
+): string {
+  execFileSync(compiler, [...options, '-o', path, ...sources], { stdio: ['ignore', 'ignore', 'pipe'] });
+  return path;
+}
+
 function buildPreload(folder: string, compiler: string, flags: readonly string[]): PreloadBuild {
   mkdirSync(folder);
-  // ggml's own builds let a preload stand in front of calls inside one file; some compilers must be asked to.
-  const common = [
-    '-std=c11',
-    '-D_GNU_SOURCE',
-    '-O1',
-    '-g',
-    '-pthread',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    ...flags,
-  ];
-  const shared = [...common, '-fPIC', '-shared', '-fno-inline', '-fsemantic-interposition'];
-  const compile = (options: readonly string[], output: string, sources: readonly string[]): string => {
-    const path = join(folder, output);
-    execFileSync(compiler, [...options, '-o', path, ...sources], { stdio: ['ignore', 'ignore', 'pipe'] });
-    return path;
-  };
-  const source = (name: string): string => join(native, 'test', name);
-  compile(shared, 'libggml-base.so', [source('fake-ggml-base.c')]);
-  compile(shared, 'libggml-cpu.so', [source('fake-ggml-cpu.c')]);
-  const linked = [`-L${folder}`, '-lggml-base', '-lggml-cpu', '-Wl,-rpath,$ORIGIN'];
-  const host = compile(common, 'host', [source('preload-host.c'), ...linked]);
+  const host = buildHost(folder, compiler, flags);
   const hidden = [
     '-fvisibility=hidden',
     `-Wl,--version-script=${join(native, 'preload/exports.map')}`,
     '-Wl,-z,now',
   ];
-  const library = compile([...common, '-fPIC', '-shared', ...hidden], 'libnumashard.so', [
-    ...sourcesIn('preload'),
-    '-ldl',
-  ]);
+  const library = compile(
+    compiler,
+    [...common, ...flags, '-fPIC', '-shared', ...hidden],
+    join(folder, 'libnumashard.so'),
+    [...sourcesIn('preload'), '-ldl'],
+  );
   const first = flags.length > 0 ? (sanitizerLibraries(compiler) ?? []) : [];
   const report = join(folder, 'report.json');
   return {
