@@ -20,6 +20,16 @@ export const startPackages = {
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };
 
+/** As compilers name it. @type {Partial<Record<string, string>>} */
+const machineNames = { x64: 'x86_64', arm64: 'aarch64', ppc64: 'powerpc64le' };
+
+/** The compiler that fuzzes, and its run-time library. @type {Readonly<Record<string, string>>} */
+export const fuzzCompiler = {
+  'clang-19': 'clang-19',
+  [`/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-${machineNames[process.arch]}.a`]:
+    'libclang-rt-19-dev',
+};
+
 /** For `npm test`, which also boots what the demonstration does not. */
 export const testPackages = {
   ...startPackages,
@@ -30,6 +40,7 @@ export const testPackages = {
   ...crossPackages(),
   readelf: 'binutils',
   'qemu-aarch64': 'qemu-user',
+  ...fuzzCompiler,
 };
 
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */

@@ -30,10 +30,10 @@ async function runAll() {
   // Tests of bin/numashard would speak of an older build.
   if (!runStep('build', process.execPath, ['scripts/build.mjs'])) throw new Failure('no test was run');
   const unit = runTests('unit');
-  await prepareGuest();
+  const [fuzzed] = await Promise.all([runFuzzers(), prepareGuest()]);
   const lab = runTests('lab');
   if (lab.passed === 0 || lab.skipped > 0) throw new Failure('tests in the emulated machines were skipped');
-  if (!isChecked || unit.failed + lab.failed > 0) process.exitCode = 1;
+  if (!isChecked || unit.failed + fuzzed.failed + lab.failed > 0) process.exitCode = 1;
 }
 
 /**
@@ -70,6 +70,18 @@ function runTests(project) {
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** A minute for each parser; what is downloaded meanwhile needs no processor. */
+async function runFuzzers() {
+  // Not before npm's packages are there.
+  const { fuzz, randomSeed } = await import('./fuzz.mjs');
+  process.stdout.write('\nfuzzing\n');
+  const results = await fuzz([], { seconds: 60, executions: Number.POSITIVE_INFINITY, seed: randomSeed() });
+  const failed = results.filter(({ failure }) => failure !== null).length;
+  const count = { passed: results.length - failed, failed, skipped: 0 };
+  counts.push(count);
+  return count;
 }
 
 /** @param {string} file */

@@ -186,13 +186,13 @@ GNS_PRINTF(3, 4) static int gns_read_sysfs(char *text, size_t size, const char *
     return 0;
 }
 
-/* "0-3,8" → ids. Unreadable parts end the list. */
+/* "0-3,8" → ids. Ends at what is unreadable, or does not ascend as the kernel's lists do. */
 static int gns_list_add(struct gns_nodes *out, const char *text) {
     while (*text >= '0' && *text <= '9') {
         char *end;
         long first = strtol(text, &end, 10), last = first;
         if (*end == '-') last = strtol(end + 1, &end, 10);
-        if (last >= (1 << 16)) return 0;
+        if (last >= (1 << 16) || (out->count > 0 && first <= out->ids[out->count - 1])) return 0;
         for (long id = first; id <= last; id++) if (gns_nodes_add(out, (int)id) != 0) return -1;
         if (*end != ',') return 0;
         text = end + 1;
@@ -214,9 +214,9 @@ GNS_API int gns_node_cpus(struct gns_nodes *cpus, int node, const char *root) {
 /* A figure of a node's meminfo in bytes; -1 when the file or the line is absent. */
 static int64_t gns_meminfo(int node, const char *root, const char *key) {
     char text[4096];
-    if (gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) != 0) return -1;
-    const char *found = strstr(text, key);
-    return found != NULL ? (int64_t)strtoll(found + strlen(key), NULL, 10) * 1024 : -1;
+    const char *found = gns_read_sysfs(text, sizeof text, "%s/node%d/meminfo", root, node) ? NULL : strstr(text, key);
+    const int64_t kib = found != NULL ? (int64_t)strtoll(found + strlen(key), NULL, 10) : -1;
+    return kib < 0 ? -1 : kib < (int64_t)1 << 50 ? kib * 1024 : (int64_t)1 << 60; /* sums do not turn over */
 }
 
 /* The nodes with memory, and those with CPUs too; without a node directory node 0. `root` as above. -1: no memory.

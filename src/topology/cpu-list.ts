@@ -11,6 +11,7 @@ export function parseCpuList(text: string, where = 'CPU list'): number[] {
   const trimmed = text.trim();
   if (trimmed === '') return [];
   const ids = new Set<number>();
+  let length = 0;
   for (const part of trimmed.split(',')) {
     const match = /^\s*(\d{1,10})(?:-(\d{1,10}))?\s*$/.exec(part);
     if (match === null) throw unreadable(where, text, `"${part.slice(0, 40)}" is not a number or a range`);
@@ -18,6 +19,8 @@ export function parseCpuList(text: string, where = 'CPU list'): number[] {
     const last = match[2] === undefined ? first : Number(match[2]);
     if (last < first) throw unreadable(where, text, `range ${part.trim()} runs backwards`);
     if (last > maxCpuId) throw unreadable(where, text, `id ${last} is above the limit of ${maxCpuId}`);
+    length += last - first + 1;
+    if (length > maxCpuId + 1) throw unreadable(where, text, `more than ${maxCpuId + 1} ids`);
     for (let id = first; id <= last; id++) ids.add(id);
   }
   return [...ids].sort(ascending);

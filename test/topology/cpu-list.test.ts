@@ -13,6 +13,7 @@ describe('parseCpuList', () => {
     ['5-3', 'range 5-3 runs backwards'],
     ['0-65536', 'id 65536 is above the limit of 65535'],
     ['99999999999', 'is not a number'],
+    ['0-65535,0-65535', 'more than 65536 ids'],
   ])('refuses %s', (text, reason) => {
     expect(() => parseCpuList(text, 'node/online')).toThrow(reason);
     expect(() => parseCpuList(text, 'node/online')).toThrow('node/online');
