@@ -258,4 +258,7 @@ void ns_report_print(FILE *out);
 /* `run --verify` looks once more before weights of this buffer, or in this range, go. */
 void ns_gate_wait_for(void *handle, uintptr_t start, uintptr_t end);
 
+/* ---- start-time.c ---- */
+uint64_t ns_start_ticks(void); /* 0: not told */
+
 #endif

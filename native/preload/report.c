@@ -181,7 +181,8 @@ static void put_totals(FILE *out) {
 }
 
 void ns_report_print(FILE *out) {
-    fprintf(out, "{\"schema\":\"numashard/report/1\",\n\"pid\":%d,\"map\":", (int)getpid());
+    fprintf(out, "{\"schema\":\"numashard/report/1\",\n\"pid\":%d,\"startTicks\":%" PRIu64 ",\"map\":", (int)getpid(),
+            ns_start_ticks());
     put_text(out, ns_config()->map_text);
     fputs(",\"ggmlVersion\":", out);
     if (ns_ggml_version()) put_text(out, ns_ggml_version());

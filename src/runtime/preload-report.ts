@@ -43,6 +43,8 @@ export interface ReportWarning {
 export interface PreloadReport {
   readonly schema: 'numashard/report/1';
   readonly pid: number;
+  /** When that process began, in clock ticks since boot; 0: not told. */
+  readonly startTicks: number;
   readonly map: string;
   readonly ggmlVersion: string | null;
   readonly models: readonly { readonly id: number; readonly files: readonly string[] }[];

@@ -109,6 +109,7 @@ const map: Check = (value, where) => {
 const checkReport = object({
   schema: oneOf('numashard/report/1'),
   pid: whole(1, maxPid),
+  startTicks: whole(),
   map: every(text, map),
   ggmlVersion: nullOr(text),
   models: list(object({ id: whole(), files: list(text) })),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // On which CPU the threads of a process run, from /proc/PID/task/TID/stat: the kernel's word, not ours.
 import { readdir, readFile } from 'node:fs/promises';
+import { readStat } from '../runtime/process-stat.js';
 
 export interface ThreadState {
   readonly tid: number;
@@ -14,21 +15,27 @@ export interface ThreadState {
 export async function readThreads(pid: number): Promise<ThreadState[]> {
   const directory = `/proc/${pid}/task`;
   const tids = await readdir(directory).catch(() => []);
-  const states = await Promise.all(
-    tids.map(async (tid) => parseStat(await readFile(`${directory}/${tid}/stat`, 'utf8').catch(() => ''))),
-  );
-  return states.filter((state) => state !== null);
+  const states = await Promise.all(tids.map(async (tid) => readStat(`${directory}/${tid}/stat`)));
+  return states.flatMap((stat) => (stat === null ? [] : { tid: stat.id, state: stat.state, cpu: stat.cpu }));
 }
 
-/** Field 3 is the state, field 39 the CPU; the name in field 2 may hold anything, so count after its ')'. */
-function parseStat(text: string): ThreadState | null {
-  const end = text.lastIndexOf(')');
-  if (end < 0) return null;
-  const tid = Number.parseInt(text, 10);
-  const fields = text.slice(end + 2).split(' ');
-  const state = fields[0] ?? '';
-  const cpu = Number(fields[36]);
-  return Number.isInteger(tid) && Number.isInteger(cpu) ? { tid, state, cpu } : null;
+/**
+ * A process and all that it started, that these started, and so on; `known` are looked at too, where they still run, so
+ * that what lost its parent is not lost. Needs a kernel with CONFIG_PROC_CHILDREN, as distributions have it.
+ */
+export async function readProcessTree(known: readonly number[]): Promise<number[]> {
+  const found = new Set<number>();
+  const look = async (pid: number): Promise<void> => {
+    if (found.has(pid)) return;
+    const tids = await readdir(`/proc/${pid}/task`).catch(() => null);
+    if (tids === null) return;
+    found.add(pid);
+    const read = (tid: string) => readFile(`/proc/${pid}/task/${tid}/children`, 'utf8').catch(() => '');
+    const children = (await Promise.all(tids.map(read))).join(' ').trim();
+    if (children !== '') await Promise.all(children.split(/\s+/).map((child) => look(Number(child))));
+  };
+  await Promise.all(known.map(look));
+  return [...found];
 }
 
 /** Snapshots kept: minutes at ten a second; of a long run the last ones speak. */

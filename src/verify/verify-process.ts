@@ -7,6 +7,7 @@ import { machineNodes } from '../plan/machine-nodes.js';
 import type { PageHelper } from '../runtime/page-helper.js';
 import { PageRuns } from '../runtime/page-runs.js';
 import type { PreloadReport, ReportedTensor } from '../runtime/preload-report.js';
+import { newerThanTested } from '../runtime/tested-with.js';
 import { shapeOf } from '../shardmap/cut.js';
 import { findRule, isLanguageWeight } from '../shardmap/find-rule.js';
 import { localShareBound } from '../shardmap/pages.js';
@@ -72,7 +73,11 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
     balance: balanceOf(addNodes(tensors)),
     movedPages: report.movedPages,
     seconds: report.seconds,
-    warnings: [...report.warnings, ...unseenWarnings(located, homes.length)],
+    warnings: [
+      ...report.warnings,
+      ...unseenWarnings(located, homes.length),
+      ...newerThanTested(report.ggmlVersion),
+    ],
   };
 }
 

@@ -184,6 +184,7 @@ describe('a command', () => {
       ended: { exitCode: 3, signal: null },
       faults: [],
       verified: false,
+      processes: [],
     });
     expect(numashard(['run', '--report', '/dev/null', '--strategy', 'flat', '--', 'true']).exitCode).toBe(0);
   });

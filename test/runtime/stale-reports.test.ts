@@ -26,7 +26,7 @@ it('removes what killed processes left, half-written reports too', async () => {
     '1x.json',
   ])
     writeFileSync(join(directory, name), '');
-  await removeStaleReports(directory, started);
+  expect(await removeStaleReports(directory, started)).toEqual([gone]);
   expect(readdirSync(directory).sort()).toEqual(['1x.json', `${process.pid}.json`, 'notes.json'].sort());
 });
 
@@ -39,5 +39,5 @@ it('leaves reports from before the run', async () => {
 });
 
 it('does without the folder', async () => {
-  await expect(removeStaleReports(join(directory, 'none'), new Date())).resolves.toBeUndefined();
+  await expect(removeStaleReports(join(directory, 'none'), new Date())).resolves.toEqual([]);
 });

@@ -43,6 +43,7 @@ export function craftReport(
   return {
     schema: 'numashard/report/1',
     pid: nobody,
+    startTicks: 0,
     map: '*:rows',
     ggmlVersion: '0.27.0',
     models: [{ id: 0, files: [] }],

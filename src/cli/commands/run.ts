@@ -8,12 +8,12 @@ import { count } from '../../report/text-table.js';
 import { environmentNames, reportPath } from '../../runtime/environment.js';
 import { openGate } from '../../runtime/gate.js';
 import { type Ended, launch } from '../../runtime/launch.js';
-import { readReport } from '../../runtime/preload-report.js';
+import { readReportOf } from '../../runtime/report-of-process.js';
 import { removeStaleReports } from '../../runtime/stale-reports.js';
 import { readTopology } from '../../topology/read-topology.js';
 import type { Topology } from '../../topology/types.js';
 import { verifyProcess } from '../../verify/verify-process.js';
-import { createWitness, type Sighting, type Witness } from '../../verify/witness.js';
+import { createWitness, type Witness } from '../../verify/witness.js';
 import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
 import { preloadValue, requirePreload } from '../native-parts.js';
@@ -22,7 +22,7 @@ import { positiveNumber, strategyOption } from '../options.js';
 import { type PreparedCommand, type PrepareOptions, prepareCommand } from '../prepare-command.js';
 import { readReportedModel } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
-import { describeSightings, findRunFaults, writeRunReport } from '../run-outcome.js';
+import { describeSightings, findRunFaults, type Watched, writeRunReport } from '../run-outcome.js';
 
 interface Options extends PrepareOptions {
   readonly verify?: boolean;
@@ -73,14 +73,14 @@ async function run(context: CommandContext, words: readonly string[], options: O
   const isPlaced = Object.keys(prepared.environment).length > 0;
   if (options.verify && !isPlaced) say('nothing is placed, so there is nothing to verify');
   if (isPlaced) say(describeStart(prepared.environment, topology));
-  const { ended, sightings } = isPlaced
+  const { ended, sightings, missed } = isPlaced
     ? await launchWatched(context, prepared, options)
-    : { ended: await launch(prepared.argv, { env: context.env }), sightings: [] };
+    : { ended: await launch(prepared.argv, { env: context.env }), sightings: [], missed: [] };
   const isVerified = isPlaced && options.verify === true;
-  const faults = isPlaced ? findRunFaults(sightings, ended, isVerified) : [];
+  const faults = isPlaced ? findRunFaults({ sightings, missed }, ended, isVerified) : [];
   for (const line of describeSightings({ sightings, faults }, isVerified)) context.stderr(`${line}\n`);
   for (const fault of faults) say(`FAILED: ${fault}`);
-  if (options.report) await writeRunReport(options.report, { prepared, ended, faults, sightings });
+  if (options.report) await writeRunReport(options.report, { prepared, ended, faults, sightings, missed });
   context.endWith(ended.signal ?? ended.exitCode ?? oursFailed);
   if (faults.length > 0 && isVerified) context.endWith(oursFailed);
 }
@@ -89,7 +89,7 @@ async function launchWatched(
   context: CommandContext,
   prepared: PreparedCommand,
   options: Options,
-): Promise<{ ended: Ended; sightings: readonly Sighting[] }> {
+): Promise<Watched & { ended: Ended }> {
   const { env, runtimeDirectory } = context;
   const preload = requirePreload(context);
   const witness = openWitness(context, options, prepared.topology);
@@ -100,23 +100,28 @@ async function launchWatched(
     LD_PRELOAD: preloadValue(preload, env['LD_PRELOAD']),
   };
   const started = new Date();
+  let ended: Ended;
+  let left: readonly number[];
   try {
-    const ended = await launch(prepared.argv, {
+    ended = await launch(prepared.argv, {
       env: { ...env, ...environment },
       onStart: (pid) => witness.watch(pid),
     });
-    return { ended, sightings: witness.sightings };
   } finally {
     witness.stop();
     await gate.close();
-    await removeStaleReports(runtimeDirectory, started);
+    left = await removeStaleReports(runtimeDirectory, started);
   }
+  const { sightings } = witness;
+  const isMissed = (pid: number): boolean =>
+    witness.pids.has(pid) && !sightings.some((sighting) => sighting.pid === pid);
+  return { ended, sightings, missed: left.filter(isMissed) };
 }
 
 function openWitness(context: CommandContext, options: Options, topology: Topology): Witness {
   const { env, runtimeDirectory } = context;
   return createWitness({
-    readReport: (pid) => readReport(reportPath(env[environmentNames.report], runtimeDirectory, pid)),
+    readReport: (pid) => readReportOf(pid, reportPath(env[environmentNames.report], runtimeDirectory, pid)),
     verify: options.verify
       ? async (report, samples) =>
           verifyProcess({

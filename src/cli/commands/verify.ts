@@ -7,7 +7,7 @@ import { NumashardError } from '../../errors.js';
 import { machineNodes } from '../../plan/machine-nodes.js';
 import { renderVerification } from '../../report/verify-table.js';
 import { reportPath } from '../../runtime/environment.js';
-import { readReport } from '../../runtime/preload-report.js';
+import { readReportOf } from '../../runtime/report-of-process.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
 import { readTopology } from '../../topology/read-topology.js';
@@ -71,11 +71,7 @@ const samplePause = 50;
 async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Verification> {
   refuseOptions(options, ['threads', 'map'], 'a process');
   const path = reportPath(options.report, context.runtimeDirectory, pid);
-  const report = await readReport(path);
-  if (report.pid !== pid) {
-    const message = `report ${path} is of process ${report.pid}, not of ${pid}`;
-    throw new NumashardError('report-unreadable', message, { hint: 'name the report of that process' });
-  }
+  const report = await readReportOf(pid, path);
   const topology = await readTopology();
   const samples = new ThreadSamples();
   for (let times = 0; times < sampleTimes; times++) {
