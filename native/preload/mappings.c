@@ -103,8 +103,8 @@ int ns_mapping_open(const struct ns_mapping *mapping, uint64_t end) {
 #define NS_MAX_HEADER (64u << 20)
 
 bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length) {
-    /* Strings in GGUF: length (uint64), then the text. A part of a split file does not hold the whole table. */
-    static const char output[] = "\x0d\0\0\0\0\0\0\0output.weight", split[] = "\x0b\0\0\0\0\0\0\0split.count";
+    /* A string in GGUF: length (uint64), then the text. Looked for as it is, wherever in the file the GGUF begins. */
+    static const char output[] = "\x0d\0\0\0\0\0\0\0output.weight";
     static char buffer[1 << 16];
     size_t kept = 0;
     bool has_output = false;
@@ -118,12 +118,12 @@ bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length
         if (got <= 0) break;
         at += (uint64_t)got;
         size_t length = kept + (size_t)got;
-        has_output = memmem(buffer, length, output, sizeof output - 1) || memmem(buffer, length, split, sizeof split - 1);
+        has_output = memmem(buffer, length, output, sizeof output - 1) != NULL;
         kept = length < sizeof output ? length : sizeof output; /* the text may lie across two reads */
         memmove(buffer, buffer + length - kept, kept);
     }
     close(fd);
-    return !has_output;
+    return !has_output && !ns_split_has_tensor(mapping->path, "output.weight");
 }
 
 static bool overlaps(const struct ns_mapping *mapping, uintptr_t start, uintptr_t end) {

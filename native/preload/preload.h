@@ -121,6 +121,9 @@ int ns_mapping_open(const struct ns_mapping *mapping, uint64_t end);
 /* Whether the model has no output matrix of its own: then the embedding is cut like one. */
 bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length);
 
+/* split.c: of a file that is no part of a split model, false. */
+bool ns_split_has_tensor(const char *path, const char *name);
+
 /* ---- vma.c: /proc/self/maps ---- */
 struct ns_vma {
     uintptr_t start, end;

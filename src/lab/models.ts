@@ -3,7 +3,7 @@
 // nonsense, but always the same nonsense, so a placement that changed one byte would show.
 import { ggufF32, ggufString, ggufU32 } from '../gguf/encode.js';
 import { rowByteLength, tensorTypeByName } from '../gguf/tensor-types.js';
-import { type TensorToWrite, writeGguf } from '../gguf/write-gguf.js';
+import { type GgufToWrite, type TensorToWrite, writeGguf } from '../gguf/write-gguf.js';
 import { fillOnes, randomBlocks } from './model-blocks.js';
 import { type DemoTensor, demoTensors } from './model-tensors.js';
 import { buildTokenizer, type DemoTokenizer } from './model-tokenizer.js';
@@ -81,9 +81,13 @@ export type DemoModelName = keyof typeof demoModels;
 
 /** Writes the same bytes for the same spec, at a few hundred MiB per second. */
 export async function buildDemoModel(path: string, spec: DemoModelSpec): Promise<void> {
+  await writeGguf(path, demoModelContent(spec));
+}
+
+export function demoModelContent(spec: DemoModelSpec): GgufToWrite {
   const tokenizer = spec.tokenizer ? buildTokenizer(spec.vocabulary) : null;
   const tensors = demoTensors(spec).map((tensor) => withData(tensor, spec, tokenizer));
-  await writeGguf(path, { metadata: metadataOf(spec, tokenizer), tensors });
+  return { metadata: metadataOf(spec, tokenizer), tensors };
 }
 
 function metadataOf(spec: DemoModelSpec, tokenizer: DemoTokenizer | null) {
