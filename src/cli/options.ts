@@ -16,6 +16,17 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Where in a file a model begins. */
+export function offsetOption(): Option {
+  return new Option(
+    '--offset <bytes>',
+    'where in the file the model begins, if it is inside another',
+  ).argParser((text) => {
+    if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is not a number of bytes.');
+    return Number(text);
+  });
+}
+
 /** For argParser, of an option that may be given several times. */
 export function oneMore(value: string, previous: readonly string[] | undefined): string[] {
   return [...(previous ?? []), value];

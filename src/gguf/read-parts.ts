@@ -23,7 +23,7 @@ export async function readGgufParts(
   const paths = partPaths(path, split);
   const parts: GgufFile[] = [];
   for (const [index, part] of paths.entries()) {
-    parts.push(index === split.index ? given : await readGguf(part, options));
+    parts.push(index === split.index ? given : await readGguf(part, { ...options, startOffset: 0 }));
   }
   checkParts(parts);
   return parts;

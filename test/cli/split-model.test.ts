@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Commands on a model in two parts: whichever is named, they speak of the whole.
-import { rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTopology } from '../../src/topology/read-topology.js';
-import { type Folder, numashard, openFolder, tinyModelParts } from './numashard.js';
+import { type Folder, numashard, openFolder, tinyModelFile, tinyModelParts } from './numashard.js';
 
 const { nodes } = await readTopology();
 const node = nodes[0]?.id ?? 0;
@@ -71,4 +71,36 @@ it('a missing part is an error under every command', () => {
     expect(exitCode).toBe(3);
     expect(stderr).toContain(`error: a part is missing of 2: ${parts[1]}`);
   }
+});
+
+describe('a model inside a larger file', () => {
+  const offset = 4096;
+
+  it('is inspected, placed and verified at its offset', async () => {
+    const alone = await tinyModelFile(folder);
+    const path = folder.file('larger.bin');
+    writeFileSync(path, Buffer.concat([Buffer.alloc(offset, 1), readFileSync(alone)]));
+    const inside = json(['inspect', path, '--offset', `${offset}`]);
+    const { tensors } = json(['inspect', alone]);
+    expect(inside.tensors).toEqual(
+      tensors.map((tensor: { fileOffset: number }) => ({
+        ...tensor,
+        file: path,
+        fileOffset: tensor.fileOffset + offset,
+      })),
+    );
+    const words = [path, '--threads', '2', '--map', `*:node${node}`, '--offset', `${offset}`];
+    expect(json(['place', ...words])).toMatchObject({ misplacedBytes: 0, absentBytes: 0 });
+    expect(json(['verify', ...words])).toMatchObject({ misplacedBytes: 0, absentBytes: 0, faults: [] });
+  });
+
+  it('is not guessed, nor taken for a process', () => {
+    const path = folder.file('larger.bin');
+    expect(numashard(['inspect', path]).stderr).toContain('not a GGUF file: it starts with 01 01 01 01');
+    expect(numashard(['inspect', path, '--offset', '-1']).stderr).toContain('not a number of bytes');
+    expect(numashard(['inspect', path, '--offset', '999999']).stderr).toContain('offset 999999');
+    expect(numashard(['verify', '1', '--offset', '0']).stderr).toContain(
+      '--offset means nothing for a process',
+    );
+  });
 });

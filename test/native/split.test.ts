@@ -58,7 +58,7 @@ function look(path: string | undefined, tensor: string, cut?: string): string {
 beforeAll(() => {
   const flags = '-std=c11 -D_GNU_SOURCE -O1 -g -pthread -Wall -Wextra -Werror'.split(' ');
   const sources = ['preload/split.c', 'test/split-parts.c'].map((name) => join(native, name));
-  execFileSync('gcc', [...flags, ...sanitizers, '-o', program, ...sources]);
+  execFileSync('cc', [...flags, ...sanitizers, '-o', program, ...sources]);
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));

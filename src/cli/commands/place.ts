@@ -17,7 +17,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
-import { positiveNumber } from '../options.js';
+import { offsetOption, positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { createProgressBar } from '../progress-bar.js';
 import { requireLinux } from '../require-linux.js';
@@ -26,6 +26,7 @@ interface Options extends JsonOption {
   readonly threads: number;
   readonly map?: string;
   readonly tensors?: boolean;
+  readonly offset?: number;
 }
 
 export function placeCommand(context: CommandContext): Command {
@@ -41,6 +42,7 @@ export function placeCommand(context: CommandContext): Command {
     .requiredOption('-t, --threads <n>', 'threads that llama.cpp will run with', positiveNumber)
     .option('--map <map>', 'a shard map; default: *:cyclic(N), what --numa distribute -t N reads')
     .option('--tensors', 'list every tensor')
+    .addOption(offsetOption())
     .action((path: string, options: Options) => place(context, path, options));
 }
 
@@ -50,7 +52,7 @@ async function place(context: CommandContext, path: string, options: Options): P
   const usual = `*:cyclic(${threads})`;
   const { map: text = usual } = options;
   const isUsual = text.trim() === usual;
-  const model = await openModel(path);
+  const model = await openModel(path, options.offset);
   const topology = await readTopology();
   const machine = machineNodes(topology);
   const resolution = resolveShardMap(parseShardMap(text, machine), model, {

@@ -20,7 +20,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
-import { positiveNumber } from '../options.js';
+import { offsetOption, positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
 import { readReportedModel } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
@@ -31,6 +31,7 @@ interface Options extends JsonOption {
   readonly report?: string;
   readonly roles?: boolean;
   readonly pages?: boolean;
+  readonly offset?: number;
 }
 
 export function verifyCommand(context: CommandContext): Command {
@@ -48,6 +49,7 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--report <file>', 'for a process: where it writes its report, if told so')
     .option('--roles', 'one line a role instead of one a tensor')
     .option('--pages', 'with --json: list the node of every page')
+    .addOption(offsetOption())
     .action(async (target: string, options: Options) => {
       requireLinux('numashard verify', 'its kernel is asked where pages are');
       const found = /^\d+$/.test(target)
@@ -69,7 +71,7 @@ const sampleTimes = 20;
 const samplePause = 50;
 
 async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Verification> {
-  refuseOptions(options, ['threads', 'map'], 'a process');
+  refuseOptions(options, ['threads', 'map', 'offset'], 'a process');
   const path = reportPath(options.report, context.runtimeDirectory, pid);
   const report = await readReportOf(pid, path);
   const topology = await readTopology();
@@ -91,7 +93,7 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
 
 async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Verification> {
   refuseOptions(options, ['report'], 'a file');
-  const model = await openModel(path);
+  const model = await openModel(path, options.offset);
   const topology = await readTopology();
   const machine = machineNodes(topology);
   const asked = options.map ?? (options.threads ? `*:cyclic(${options.threads})` : 'observe');
