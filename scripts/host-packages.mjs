@@ -41,7 +41,25 @@ export const testPackages = {
   readelf: 'binutils',
   'qemu-aarch64': 'qemu-user',
   ...fuzzCompiler,
+  // For the C header on other machines; compilers of other Debian suites are not installed: test/compilers.
+  ...crossCompiler('powerpc64le-linux-gnu', 'ppc64el'),
+  ...crossCompiler('powerpc64-linux-gnu', 'ppc64'),
+  ...crossCompiler('aarch64-linux-gnu', 'arm64'),
+  ...crossCompiler('s390x-linux-gnu', 's390x'),
+  'x86_64-w64-mingw32-gcc-win32': 'gcc-mingw-w64-x86-64-win32',
 };
+
+/**
+ * @param {string} target
+ * @param {string} architecture as Debian names it
+ * @returns {Readonly<Record<string, string>>}
+ */
+function crossCompiler(target, architecture) {
+  return {
+    [`${target}-gcc`]: `gcc-${target}`,
+    [`/usr/${target}/include/stdio.h`]: `libc6-dev-${architecture}-cross`,
+  };
+}
 
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */
 const systemDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];

@@ -30,10 +30,13 @@ async function runAll() {
   // Tests of bin/numashard would speak of an older build.
   if (!runStep('build', process.execPath, ['scripts/build.mjs'])) throw new Failure('no test was run');
   const unit = runTests('unit');
+  const compilers = runTests('compilers');
   const [fuzzed] = await Promise.all([runFuzzers(), prepareGuest()]);
   const lab = runTests('lab');
-  if (lab.passed === 0 || lab.skipped > 0) throw new Failure('tests in the emulated machines were skipped');
-  if (!isChecked || unit.failed + fuzzed.failed + lab.failed > 0) process.exitCode = 1;
+  for (const [name, { passed, skipped }] of Object.entries({ compilers, lab })) {
+    if (passed === 0 || skipped > 0) throw new Failure(`${name} tests were skipped`);
+  }
+  if (!isChecked || unit.failed + compilers.failed + fuzzed.failed + lab.failed > 0) process.exitCode = 1;
 }
 
 /**
@@ -51,7 +54,7 @@ function runStep(name, program, args) {
 
 /**
  * Runs one of vitest.config.ts's projects.
- * @param {'unit' | 'lab'} project
+ * @param {'unit' | 'compilers' | 'lab'} project
  */
 function runTests(project) {
   process.stdout.write(`\n${project} tests\n`);

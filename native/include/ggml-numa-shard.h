@@ -927,18 +927,19 @@ static int gns_set_policy(uintptr_t start, size_t length, int mode, const int *n
     return syscall(SYS_mbind, start, length, mode, wanted, GNS_MAX_NODES + 1, GNS_MPOL_MF_MOVE) == 0 ? 0 : errno;
 }
 
-/* Writes each page's first byte back through the kernel, which refuses where a store would crash. */
-static int gns_first_touch(uintptr_t start, size_t length, int node) {
-    unsigned long before[128] = {0}, wanted[128] = {0}; /* at least the 8192 CPUs that Linux can have */
-    enum { BITS = 8 * sizeof(unsigned long) };
+/* Writes a run's pages on its node of that turn, from there, through the kernel: it refuses where a store would crash. */
+static int gns_first_touch(const struct gns_run *run, int turn) {
+    enum { BITS = 8 * sizeof(unsigned long), WORDS = 128 }; /* at least the 8192 CPUs that Linux can have */
+    unsigned long before[WORDS] = {0}, wanted[WORDS] = {0};
     struct gns_nodes cpus;
     int pipes[2];
-    if (gns_node_cpus(&cpus, node, NULL) != 0 || pipe(pipes) != 0) return -1;
-    for (int i = 0; i < cpus.count && cpus.ids[i] < 128 * BITS; i++)
+    if (gns_node_cpus(&cpus, run->nodes[turn], NULL) != 0 || pipe(pipes) != 0) return -1;
+    for (int i = 0; i < cpus.count && cpus.ids[i] < WORDS * BITS; i++)
         wanted[cpus.ids[i] / BITS] |= 1UL << (cpus.ids[i] % BITS);
     long size = syscall(SYS_sched_getaffinity, 0, sizeof before, before);
     int failed = size <= 0 || syscall(SYS_sched_setaffinity, 0, sizeof wanted, wanted) != 0;
-    for (uintptr_t at = start; !failed && at < start + length; at += gns_state.page_size)
+    uintptr_t page = gns_state.page_size, step = page * (uintptr_t)run->count, at = run->start + page * (uintptr_t)turn;
+    for (; !failed && at < run->start + run->length; at += step)
         failed = write(pipes[1], (const void *)at, 1) != 1 || read(pipes[0], (void *)at, 1) != 1;
     if (size > 0) failed |= syscall(SYS_sched_setaffinity, 0, (size_t)size, before) != 0;
     close(pipes[0]);
@@ -947,20 +948,21 @@ static int gns_first_touch(uintptr_t start, size_t length, int node) {
     return failed ? -1 : 0;
 }
 
-/* BIND while the node has room, else PREFERRED, else first touch. 0, or why not. */
+/* BIND while the node has room, else PREFERRED; where policies are refused first touch. 0, or why not. */
 static int gns_apply_run(const struct gns_run *run) {
     uint64_t *room = &gns_state.room[gns_nodes_index(&gns_state.map.machine, run->nodes[0])];
     int bind = run->count > 1 ? GNS_MPOL_INTERLEAVE : GNS_MPOL_BIND, method = GNS_METHOD_BIND, error = ENOMEM;
     if (run->count > 1 || *room >= run->length)
         error = gns_set_policy(run->start, run->length, bind, run->nodes, run->count);
     if (error == 0 && run->count == 1) *room -= run->length;
-    if (error != 0) {
+    if (error != 0 && run->count == 1) {
         method = GNS_METHOD_PREFERRED;
         error = gns_set_policy(run->start, run->length, GNS_MPOL_PREFERRED, run->nodes, 1);
     }
     if (error == EPERM || error == ENOSYS) {
         method = GNS_METHOD_TOUCH;
-        error = gns_first_touch(run->start, run->length, run->nodes[0]);
+        error = 0;
+        for (int i = 0; i < run->count && error == 0; i++) error = gns_first_touch(run, i);
     }
     if (error == 0 && method > gns_state.method) gns_state.method = method;
     return error;
@@ -1008,7 +1010,6 @@ static void gns_settle_page(size_t first_run) {
     if (sum == 0 || (sum < gns_state.page_size && !gns_claim(gns_state.page, bytes))) return;
     gns_add_run(gns_state.page, gns_state.page_size, &gns_state.nodes[best].id, 1, first_run);
 }
-
 static void gns_collect(void *context, uint64_t offset, uint64_t byte_length, int node) {
     size_t first_run = *(const size_t *)context;
     int index = gns_nodes_index(&gns_state.map.machine, node);
@@ -1026,7 +1027,6 @@ static void gns_collect(void *context, uint64_t offset, uint64_t byte_length, in
         at = next;
     }
 }
-
 static int gns_place(void *data, int layer, const struct gns_rule *rule, const struct gns_shape *shape, int workers) {
     size_t size = (size_t)shape->row_bytes * (size_t)shape->rows * (size_t)shape->matrices;
     size_t first_run = gns_state.run_count, page = gns_state.page_size;

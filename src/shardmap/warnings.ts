@@ -37,7 +37,7 @@ function warnAboutRules(map: ShardMap, reach: readonly RuleReach[]): MapWarning[
       const problem = `the rule at column ${overlap.first.column} stands before it for ${which}`;
       found.push(warn(rule, 'rule-overlap', problem));
     }
-    if (matched && !won) found.push(warn(rule, 'rule-never-wins', 'other rules take every tensor it names'));
+    if (matched && !won) found.push(warn(rule, 'rule-never-wins', 'other rules take all that it names'));
     return found;
   });
 }

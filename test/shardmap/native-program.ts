@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Compiles a test program of native/test with the C compiler at hand, once for each set of flags.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const nativeFolder = fileURLToPath(new URL('../../native/', import.meta.url));
 export const sanitizers = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+
+/** The program in the documentation at the top of the header. */
+export function headerExample(): string {
+  const text = readFileSync(join(nativeFolder, 'include', 'ggml-numa-shard.h'), 'utf8');
+  return text
+    .slice(text.indexOf('#include "ggml-numa-shard.h"'), text.indexOf('* The map is rules'))
+    .replaceAll(/^ \* {5}/gm, '')
+    .replace(/[ *\n]*$/, '\n');
+}
 
 export function hasCompiler(compiler: string): boolean {
   return spawnSync(compiler, ['--version']).status === 0;
