@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Failure, report } from './failure.mjs';
+import { missingPackages } from './host-packages.mjs';
+import { crossPackages, targets } from './package/targets.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = process.env['CC'] || 'cc';
@@ -26,11 +28,28 @@ export const nativeParts = [
   { name: 'numashard-pages', directory: 'native/pages', options: [], libraries: [] },
 ];
 
+/** @typedef {{ folder: string, program: string, flags: readonly string[] }} Kind of processor */
+
+/** @type {Kind} */
+const host = { folder: 'native/build', program: compiler, flags: [] };
+const { triplet, flags: powerFlags } = /** @type {import('./package/targets.mjs').Target} */ (
+  targets['ppc64le']
+);
+/** @type {Kind} */
+const power = { folder: 'native/build-ppc64le', program: `${triplet}-gcc`, flags: powerFlags };
+
 /** Compiles what is out of date. Throws a Failure. */
 export function build() {
   buildTypeScript();
-  if (process.platform === 'linux') for (const part of nativeParts) buildNative(part);
-  else process.stdout.write('native parts are for Linux and left out: inspect, plan and map work without\n');
+  if (process.platform !== 'linux') {
+    process.stdout.write('native parts are for Linux and left out: inspect, plan and map work without\n');
+    return;
+  }
+  for (const part of nativeParts) buildNative(part, host);
+  // For emulated machines; where its compiler is missing, `lab run` says so when such a machine is asked for.
+  const { PATH = '' } = process.env;
+  const hasCrossCompiler = missingPackages(crossPackages(['ppc64le']), PATH).length === 0;
+  if (process.arch !== 'ppc64' && hasCrossCompiler) for (const part of nativeParts) buildNative(part, power);
 }
 
 /** Throws a Failure where there is no working C compiler. */
@@ -68,15 +87,18 @@ function removeOrphans(output, source) {
   }
 }
 
-/** @param {NativePart} part */
-function buildNative({ name, directory, options, libraries }) {
-  const output = join('native', 'build', name);
+/**
+ * @param {NativePart} part
+ * @param {Kind} kind
+ */
+function buildNative({ name, directory, options, libraries }, { folder, program, flags }) {
+  const output = join(folder, name);
   if (isCurrent(output, directory)) return;
-  requireCompiler();
-  mkdirSync(join(root, 'native', 'build'), { recursive: true });
+  if (program === compiler) requireCompiler();
+  mkdirSync(join(root, folder), { recursive: true });
   // A process may have the old file mapped: it is replaced, not written over.
   const temporary = `${output}.${process.pid}`;
-  compile(compiler, { directory, options, libraries, output: temporary });
+  compile(program, { directory, options: [...options, ...flags], libraries, output: temporary });
   renameSync(join(root, temporary), join(root, output));
 }
 
@@ -98,7 +120,9 @@ function isCurrent(output, directory) {
   if (!existsSync(join(root, output))) return false;
   const inputs = [directory, 'native/include', 'native/preload'].flatMap(filesIn);
   const built = modified(output);
-  return [...inputs, 'scripts/build.mjs'].every((file) => modified(file) < built);
+  return [...inputs, 'scripts/build.mjs', 'scripts/package/targets.mjs'].every(
+    (file) => modified(file) < built,
+  );
 }
 
 /** @param {string} directory */

@@ -47,11 +47,7 @@ function readArguments() {
 
 /** @param {readonly string[]} names */
 function requireCompilers(names) {
-  const triplets = names.map((name) => targets[name]?.triplet ?? '');
-  const needed = Object.entries(crossPackages()).filter(([file]) =>
-    triplets.some((triplet) => file.includes(triplet)),
-  );
-  const missing = missingPackages(Object.fromEntries(needed), process.env['PATH'] ?? '');
+  const missing = missingPackages(crossPackages(names), process.env['PATH'] ?? '');
   if (missing.length === 0) return;
   const command = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   throw new Failure(

@@ -41,9 +41,15 @@ export function compilerFor({ architecture, triplet }) {
   return architecture === process.arch ? process.env['CC'] || 'cc' : `${triplet}-gcc`;
 }
 
-/** A program or a file that cross compiling takes, and its package. @returns {Record<string, string>} */
-export function crossPackages() {
-  const foreign = Object.values(targets).filter(({ architecture }) => architecture !== process.arch);
+/**
+ * A program or a file that cross compiling takes, and its package.
+ * @param {readonly string[]} names of platforms
+ * @returns {Record<string, string>}
+ */
+export function crossPackages(names = Object.keys(targets)) {
+  const foreign = Object.entries(targets).flatMap(([name, target]) =>
+    names.includes(name) && target.architecture !== process.arch ? [target] : [],
+  );
   return Object.fromEntries(
     foreign.flatMap(({ triplet, compilerPackage, libcPackage }) => [
       [`${triplet}-gcc`, compilerPackage],

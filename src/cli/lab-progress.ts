@@ -13,20 +13,25 @@ const eraseLine = '\r\u001b[K';
 
 export function labProgress({ stderr, isTerminal }: CommandContext): ProgressLine {
   let isShown = false;
+  const clear = () => {
+    if (isShown) stderr(eraseLine);
+    isShown = false;
+  };
   return {
     show: (progress) => {
-      if (!isTerminal.stderr) return;
-      stderr(`${eraseLine}${inWords(progress)}`);
-      isShown = true;
+      if (progress.step === 'warning') {
+        clear();
+        stderr(`warning: ${progress.message}\nhint: ${progress.hint}\n`);
+      } else if (isTerminal.stderr) {
+        stderr(`${eraseLine}${inWords(progress)}`);
+        isShown = true;
+      }
     },
-    clear: () => {
-      if (isShown) stderr(eraseLine);
-      isShown = false;
-    },
+    clear,
   };
 }
 
-function inWords(progress: LabProgress): string {
+function inWords(progress: Exclude<LabProgress, { step: 'warning' }>): string {
   switch (progress.step) {
     case 'download':
       return `downloading the guest system: ${formatBytes(progress.done)} of ${formatBytes(progress.total)}`;

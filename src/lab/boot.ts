@@ -44,7 +44,12 @@ export async function bootMachine(options: BootOptions): Promise<LabMachine> {
   const image = await prepareGuestImage(machine, cacheDirectory, onProgress);
   drives.push({ serial: 'root', path: image.root });
   if (options.project) {
-    const path = await prepareProjectImage(options.projectDirectory, cacheDirectory, onProgress);
+    const path = await prepareProjectImage(
+      options.projectDirectory,
+      machine.architecture,
+      cacheDirectory,
+      onProgress,
+    );
     drives.push({ serial: 'project', path });
   }
   if (options.scratch) {

@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { NumashardError } from '../errors.js';
 import { ext4FromDirectory } from './ext4.js';
 import { type FileSystemName, fileSystems } from './file-systems.js';
+import type { Architecture } from './machine.js';
 import { makeOnce } from './make-once.js';
 import type { OnLabProgress } from './progress.js';
 
@@ -66,16 +68,27 @@ export function prepareScratchImage(fileSystem: FileSystemName, directory: strin
 /** The parts of a checkout or installed package that running it takes, as they are now. */
 export async function prepareProjectImage(
   projectDirectory: string,
+  architecture: Architecture,
   directory: string,
   onProgress?: OnLabProgress,
 ): Promise<string> {
   const manifest = JSON.parse(await readFile(join(projectDirectory, 'package.json'), 'utf8')) as {
     readonly dependencies?: Record<string, string>;
   };
-  const parts = ['package.json', 'bin', 'dist', 'native/build'];
+  const parts = ['package.json', 'bin', 'dist'];
   parts.push(...Object.keys(manifest.dependencies ?? {}).map((name) => `node_modules/${name}`));
-  const files = (await Promise.all(parts.map((part) => listFiles(projectDirectory, part)))).flat();
-  const checkout = `project-${digest(resolve(projectDirectory))}`;
+  const native = nativeFolder(architecture);
+  if (!existsSync(join(projectDirectory, native))) {
+    onProgress?.({
+      step: 'warning',
+      message: `${native} is missing: run, place and verify will not work in this machine`,
+      hint: `npm run build in a checkout makes it, with a C compiler${crossCompiler(architecture)}`,
+    });
+  }
+  const files = (
+    await Promise.all([...parts, native].map((part) => listFiles(projectDirectory, part)))
+  ).flat();
+  const checkout = `project-${architecture}-${digest(resolve(projectDirectory))}`;
   const drives = join(directory, 'drives');
   return makeOnce(join(drives, `${checkout}-${digest(files)}.ext4`), async (image) => {
     await removeOld(drives, checkout);
@@ -83,8 +96,9 @@ export async function prepareProjectImage(
     const staging = await mkdtemp(`${image}.staging-`);
     try {
       for (const { path } of files) {
-        await mkdir(dirname(join(staging, path)), { recursive: true });
-        await copyFile(join(projectDirectory, path), join(staging, path), constants.COPYFILE_FICLONE);
+        const target = join(staging, path.replace(native, 'native/build'));
+        await mkdir(dirname(target), { recursive: true });
+        await copyFile(join(projectDirectory, path), target, constants.COPYFILE_FICLONE);
       }
       await ext4FromDirectory(staging, image);
     } finally {
@@ -92,6 +106,23 @@ export async function prepareProjectImage(
     }
   });
 }
+
+/** Where scripts/build.mjs puts what it compiles: beside the host's own, what is for another processor. */
+function nativeFolder(architecture: Architecture): string {
+  return architecture === hostArchitectures[process.arch] ? 'native/build' : `native/build-${architecture}`;
+}
+
+function crossCompiler(architecture: Architecture): string {
+  return architecture === 'ppc64le'
+    ? ': apt-get install gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross'
+    : '';
+}
+
+/** By Node.js's names. Its "ppc64" may be of either byte order. */
+const hostArchitectures: Partial<Record<NodeJS.Architecture, Architecture>> = {
+  x64: 'x86-64',
+  ...(endianness() === 'LE' ? { ppc64: 'ppc64le' } : {}),
+};
 
 interface ProjectFile {
   readonly path: string;

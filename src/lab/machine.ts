@@ -10,7 +10,7 @@ export type KernelName = (typeof kernelNames)[number];
 
 /** What a machine can be an emulation of: x86-64 with AVX2, and POWER8 with its 64 KiB pages. */
 const architectures = ['x86-64', 'ppc64le'] as const;
-type Architecture = (typeof architectures)[number];
+export type Architecture = (typeof architectures)[number];
 
 interface MachineNode {
   /** The kernel's number of it, if it is not its place in the list: ppc64le can leave some out. */

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepareModelImages, prepareProjectImage } from '../../src/lab/host-images.js';
 import { missingLabTools, toolPath } from '../../src/lab/host-tools.js';
+import type { LabProgress } from '../../src/lab/progress.js';
 
 let directory: string;
 
@@ -70,14 +71,30 @@ describe.skipIf(missing.includes('e2fsprogs'))('images (needs e2fsprogs)', () =>
       writeFileSync(join(project, part, 'file'), part);
     }
     writeFileSync(join(project, 'package.json'), JSON.stringify({ dependencies: { dep: '1' } }));
-    const image = await prepareProjectImage(project, directory);
+    const image = await prepareProjectImage(project, 'x86-64', directory);
     expect(fileInImage(image, 'dist/cli/file').toString()).toBe('dist/cli');
     expect(fileInImage(image, 'node_modules/dep/file').toString()).toBe('node_modules/dep');
     expect(fileInImage(image, 'src/file')).toHaveLength(0);
     expect(fileInImage(image, 'node_modules/dev/file')).toHaveLength(0);
-    expect(await prepareProjectImage(project, directory)).toBe(image);
+    expect(await prepareProjectImage(project, 'x86-64', directory)).toBe(image);
+
+    const said: LabProgress[] = [];
+    const prepare = () =>
+      prepareProjectImage(project, 'ppc64le', directory, (progress) => said.push(progress));
+    await prepare();
+    expect(said).toContainEqual({
+      step: 'warning',
+      message: expect.stringMatching(/^native\/build-ppc64le is missing/),
+      hint: expect.stringContaining('apt-get install gcc-powerpc64le-linux-gnu'),
+    });
+    mkdirSync(join(project, 'native/build-ppc64le'), { recursive: true });
+    writeFileSync(join(project, 'native/build-ppc64le/part'), 'for POWER');
+    said.length = 0;
+    expect(fileInImage(await prepare(), 'native/build/part').toString()).toBe('for POWER');
+    expect(said.map(({ step }) => step)).toEqual(['build']);
+
     writeFileSync(join(project, 'dist/cli/file'), 'longer than before');
-    const next = await prepareProjectImage(project, directory);
+    const next = await prepareProjectImage(project, 'x86-64', directory);
     expect(fileInImage(next, 'dist/cli/file').toString()).toBe('longer than before');
   });
 });

@@ -32,7 +32,7 @@ it.each(['darwin', 'win32'])(
       for (const part of ['scripts', 'native', 'package.json', 'src/errors.ts']) {
         cpSync(join(root, part), join(checkout, part), {
           recursive: true,
-          filter: (path) => path !== join(root, 'native/build'),
+          filter: (path) => !path.startsWith(join(root, 'native/build')),
         });
       }
       for (const part of ['tsconfig.json', 'tsconfig.build.json'])

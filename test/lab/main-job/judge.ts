@@ -60,8 +60,20 @@ export interface Judgement {
   readonly repackedTensors: number;
 }
 
-/** All nodes have memory and CPUs, ids without gaps. */
-const pageSize = 4096;
+/** All nodes have memory and CPUs. */
+export interface Shape {
+  readonly ids: readonly number[];
+  readonly pageSize: number;
+}
+
+/** A number of nodes stands for as many without gaps in their ids, on x86-64. */
+function shapeOf(nodes: number | Shape): Shape {
+  return typeof nodes === 'number'
+    ? { ids: Array.from({ length: nodes }, (_, id) => id), pageSize: x86PageSize }
+    : nodes;
+}
+
+const x86PageSize = 4096;
 /** Rows that ggml's AVX2 repacking keeps together (repack.cpp: q4_0 8x8, q4_K 8x8). */
 const repackedRows = 8;
 const smallTensor = 64 * 1024;
@@ -69,11 +81,13 @@ const smallTensor = 64 * 1024;
 export type OwnersOf = (tensor: ReportedTensor, known: ModelTensor) => readonly Owner[];
 
 /** `rows`: each worker's rows on its node, in blocks of equal size; the rest page by page in turn. */
-export function rowOwners(workers: number, nodes: number): OwnersOf {
-  const homeOf = (worker: number): number => Math.floor(((worker + 0.5) / workers) * nodes);
+export function rowOwners(workers: number, nodes: number | Shape): OwnersOf {
+  const shape = shapeOf(nodes);
+  const homeOf = (worker: number) =>
+    shape.ids[Math.floor(((worker + 0.5) / workers) * shape.ids.length)] as number;
   return (tensor, known) => {
     const matrix = matrixOf(known);
-    if (matrix === null) return pagesInTurn(tensor, nodes);
+    if (matrix === null) return pagesInTurn(tensor, shape);
     return sliced(tensor, matrix, workers, homeOf);
   };
 }
@@ -118,11 +132,11 @@ function sliced(
   });
 }
 
-function pagesInTurn({ address, byteLength }: ReportedTensor, nodes: number): Owner[] {
+function pagesInTurn({ address, byteLength }: ReportedTensor, { ids, pageSize }: Shape): Owner[] {
   const phase = address % pageSize;
   return Array.from({ length: Math.ceil((phase + byteLength) / pageSize) }, (_, page) => ({
     end: Math.min((page + 1) * pageSize - phase, byteLength),
-    node: page % nodes,
+    node: ids[page % ids.length] as number,
     worker: null,
   }));
 }
@@ -131,24 +145,26 @@ export function judge(
   report: RunReport,
   known: readonly ModelTensor[],
   ownersOf: OwnersOf,
-  nodes: number,
+  nodes: number | Shape,
 ): Judgement {
+  const { ids, pageSize } = shapeOf(nodes);
   const byName = new Map(known.map((tensor) => [tensor.name, tensor]));
   const ranOn = new Map(report.workers.map(({ index, node }) => [index, node]));
   const workers = new Map<number, { bytes: number; local: number }>();
   const bytesOnPage = new Map<number, Map<number, number>>();
-  const byNode = Array.from({ length: nodes }, () => ({ bytes: 0, there: 0 }));
+  const byNode = Array.from({ length: Math.max(...ids) + 1 }, () => ({ bytes: 0, there: 0 }));
+  const nextOf = (node: number) => ids[(ids.indexOf(node) + 1) % ids.length];
   let rotated = 0;
   let worst = { tensor: '', worker: -1, local: 1 };
   for (const tensor of report.tensors) {
     const knownTensor = byName.get(tensor.name);
     if (!knownTensor) throw new Error(`${tensor.name} is reported and not in the model`);
     const perWorker = new Map<number, { bytes: number; local: number }>();
-    eachPiece(tensor, ownersOf(tensor, knownTensor), (bytes, owner, page, node) => {
+    eachPiece(tensor, pageSize, ownersOf(tensor, knownTensor), (bytes, owner, page, node) => {
       const own = byNode[owner.node] as { bytes: number; there: number };
       own.bytes += bytes;
       if (node === owner.node) own.there += bytes;
-      if (node === (owner.node + 1) % nodes) rotated += bytes;
+      if (node === nextOf(owner.node)) rotated += bytes;
       addTo(bytesOnPage, page, owner.node, bytes);
       if (owner.worker === null) return;
       const localBytes = node === ranOn.get(owner.worker) ? bytes : 0;
@@ -185,6 +201,7 @@ export function judge(
 export function eachPage(
   { address, pages }: ReportedTensor,
   emit: (page: number, node: number) => void,
+  pageSize = x86PageSize,
 ): void {
   let page = address - (address % pageSize);
   for (const { node, pageCount } of pages) {
@@ -194,17 +211,18 @@ export function eachPage(
 
 /** Bytes of a tensor that lie on a page. */
 export function bytesOn({ address, byteLength }: ReportedTensor, page: number): number {
-  return Math.min(page + pageSize, address + byteLength) - Math.max(page, address);
+  return Math.min(page + x86PageSize, address + byteLength) - Math.max(page, address);
 }
 
 function eachPiece(
   tensor: ReportedTensor,
+  pageSize: number,
   owners: readonly Owner[],
   emit: (bytes: number, owner: Owner, page: number, node: number) => void,
 ): void {
   let index = 0;
   let at = tensor.address;
-  eachPage(tensor, (page, node) => {
+  const eachPart = (page: number, node: number) => {
     const end = Math.min(page + pageSize, tensor.address + tensor.byteLength);
     while (at < end) {
       const owner = owners[index];
@@ -214,7 +232,8 @@ function eachPiece(
       at = Math.max(at, stop);
       if (at === tensor.address + owner.end) index++;
     }
-  });
+  };
+  eachPage(tensor, eachPart, pageSize);
   if (at !== tensor.address + tensor.byteLength) throw new Error(`pages of ${tensor.name} are missing`);
 }
 
