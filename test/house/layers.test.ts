@@ -5,7 +5,19 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const floors = ['gguf', 'topology', 'model', 'shardmap', 'plan', 'runtime', 'verify', 'report', 'lab', 'cli'];
+const floors = [
+  'gguf',
+  'topology',
+  'model',
+  'shardmap',
+  'plan',
+  'runtime',
+  'verify',
+  'bench',
+  'report',
+  'lab',
+  'cli',
+];
 const source = fileURLToPath(new URL('../../src', import.meta.url));
 
 function folderOf(path: string): string {
