@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the preload library looks for in a model's header: whether it has an output matrix of its own. It reads
-// through a window; held against a search of the whole. Input: the file.
+// through a window; held against a search of the whole. The header of another part is walked through, tensor by tensor.
+// Input: the file; its last bytes say how far into the mapping it begins.
 #include <sys/mman.h>
 
 #include "fuzz.h"
@@ -10,6 +11,7 @@
 #define posix_madvise fuzz_unused_posix_madvise
 #include "../preload/mappings.c"
 #undef munmap
+#include "../preload/split.c"
 
 /* What mappings.c needs of the rest of the library, none of which is reached from here. */
 pthread_mutex_t ns_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,35 +23,60 @@ void ns_gate_wait_for(void *handle, uintptr_t start, uintptr_t end) { (void)hand
 void ns_registry_remove_range(uintptr_t start, uintptr_t end) { (void)start, (void)end; }
 void ns_tally_forget(uintptr_t start, uintptr_t end) { (void)start, (void)end; }
 
-static bool has(const uint8_t *data, size_t size, const char *word, size_t length) {
-    return size && memmem(data, size, word, length) != NULL;
+static const char output[] = "\x0d\0\0\0\0\0\0\0output.weight";
+
+static bool has_output(const uint8_t *data, size_t size) {
+    return size && memmem(data, size, output, sizeof output - 1) != NULL;
+}
+
+enum { ROOM = 1 << 18 };
+static uint8_t *file; /* ours to write */
+static int file_fd = -1;
+
+static void make_file(void) {
+    file_fd = memfd_create("model", MFD_CLOEXEC);
+    if (file_fd < 0 || ftruncate(file_fd, ROOM) != 0) exit(1);
+    file = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, file_fd, 0);
+    if (file == MAP_FAILED) exit(1);
+}
+
+static void check_window(const uint8_t *data, size_t size) {
+    char path[64];
+    struct stat status;
+    uint16_t tail[2] = {0};
+    if (size >= sizeof tail) memcpy(tail, data + size - sizeof tail, sizeof tail);
+    const size_t gap = tail[0] * 2u, offset = tail[1] % 2 ? 4096 : 0, length = size < 4096 ? size : 4096;
+    memset(file, 'x', offset + gap);
+    memcpy(file + offset + gap, data, length);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file_fd);
+    if (fstat(file_fd, &status) != 0) exit(1);
+    const struct ns_mapping mapping = {
+        .file_offset = offset, .path = path, .device = status.st_dev, .inode = status.st_ino};
+    FUZZ_CHECK(ns_mapping_is_tied(&mapping, gap + length) == !has_output(file + offset, gap + length));
+}
+
+static void check_walk(const uint8_t *data, size_t size) {
+    static struct reader reader;
+    const size_t length = size < ROOM ? size : ROOM;
+    if (ftruncate(file_fd, 0) != 0 || ftruncate(file_fd, ROOM) != 0) exit(1);
+    memcpy(file, data, length);
+    reader = (struct reader){.fd = file_fd};
+    FUZZ_CHECK(!header_has(&reader, "output.weight") || has_output(data, length));
+}
+
+static void check_name(const uint8_t *data, size_t size) {
+    struct fuzz_input input = {data, size};
+    char *path = fuzz_text(&input);
+    unsigned count = 0;
+    const char *number = part_number(path, &count);
+    FUZZ_CHECK(!number || (number > path && strlen(number) == 19 && count >= 2));
+    free(path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static char path[64];
-    static int fd = -1;
-    static uint8_t *file; /* ours to write; what is long repeats the input, so that it spans several windows */
-    enum { ROOM = 1 << 18 };
-    if (fd < 0) {
-        fd = memfd_create("model", MFD_CLOEXEC);
-        if (fd < 0 || ftruncate(fd, ROOM) != 0) exit(1);
-        file = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (file == MAP_FAILED) exit(1);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    struct fuzz_input input = {data, size};
-    const size_t gap = (size_t)fuzz_number(&input, 0, ROOM / 2);
-    const size_t offset = fuzz_number(&input, 0, 1) ? 4096 : 0;
-    const size_t length = input.left < 4096 ? input.left : 4096, end = offset + gap + length;
-    memset(file, 'x', end);
-    memcpy(file + offset + gap, input.at, length);
-    struct stat status;
-    if (fstat(fd, &status) != 0) exit(1);
-    const struct ns_mapping mapping = {
-        .file_offset = offset, .path = path, .device = status.st_dev, .inode = status.st_ino};
-    const uint64_t header = gap + length;
-    bool found = has(file + offset, header, "\x0d\0\0\0\0\0\0\0output.weight", 21) ||
-                 has(file + offset, header, "\x0b\0\0\0\0\0\0\0split.count", 19);
-    FUZZ_CHECK(ns_mapping_is_tied(&mapping, header) == !found);
+    if (file_fd < 0) make_file();
+    check_window(data, size);
+    check_walk(data, size);
+    check_name(data, size);
     return 0;
 }

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 /* Far above any model: what is beyond is not one, and is not walked through. */
-enum { MAX_PARTS = 65535, MAX_KEYS = 1 << 16, MAX_TENSORS = 1 << 18, MAX_ELEMENTS = 1 << 26, MAX_NAME = 1024 };
+enum { MAX_PARTS = 65535, MAX_KEYS = 1 << 16, MAX_TENSORS = 1 << 18, MAX_ELEMENTS = 1 << 26, MAX_NAME = 1024,
+       MAX_HEADER = 64 << 20 }; /* DeepSeek's, with its tokenizer, has 5.5 MB */
 
 struct reader {
     int fd;
@@ -29,7 +30,7 @@ static const unsigned char *take(struct reader *reader, size_t length) {
         reader->used = 0;
         const ssize_t got =
             pread(reader->fd, reader->bytes + reader->have, sizeof reader->bytes - reader->have, (off_t)reader->at);
-        if (got <= 0) reader->failed = true;
+        if (got <= 0 || reader->at > MAX_HEADER) reader->failed = true;
         else reader->have += (size_t)got, reader->at += (size_t)got;
     }
     if (reader->failed) return NULL;

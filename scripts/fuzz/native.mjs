@@ -97,11 +97,8 @@ const sources = {
     ],
   },
   gguf: {
-    seeds: ggufSeeds,
-    words: [
-      '\\x0d\\x00\\x00\\x00\\x00\\x00\\x00\\x00output.weight',
-      '\\x0b\\x00\\x00\\x00\\x00\\x00\\x00\\x00split.count',
-    ],
+    seeds: () => [...ggufSeeds(), ...encode('m-00001-of-00002.gguf')],
+    words: ['\\x0d\\x00\\x00\\x00\\x00\\x00\\x00\\x00output.weight', '-00001-of-00002.gguf', 'GGUF'],
   },
 };
 
