@@ -12,20 +12,20 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const compiler = process.env['CC'] || 'cc';
 const flags = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra', '-Werror'];
 
-/** @typedef {{ name: string, directory: string, options: string[], libraries: string[] }} NativePart */
+/** @typedef {{ name: string, directories: string[], options: string[], libraries: string[] }} NativePart */
 
 /** @type {NativePart[]} */
 export const nativeParts = [
   {
     name: 'libnumashard.so',
-    directory: 'native/preload',
+    directories: ['native/preload', 'native/cache'],
     options: [
       ...['-fPIC', '-shared', '-fvisibility=hidden', '-pthread', '-Wl,-z,now'],
       '-Wl,--version-script=native/preload/exports.map',
     ],
     libraries: ['-ldl'],
   },
-  { name: 'numashard-pages', directory: 'native/pages', options: [], libraries: [] },
+  { name: 'numashard-pages', directories: ['native/pages', 'native/cache'], options: [], libraries: [] },
 ];
 
 /** @typedef {{ folder: string, program: string, flags: readonly string[] }} Kind of processor */
@@ -91,34 +91,35 @@ function removeOrphans(output, source) {
  * @param {NativePart} part
  * @param {Kind} kind
  */
-function buildNative({ name, directory, options, libraries }, { folder, program, flags }) {
+function buildNative({ name, directories, options, libraries }, { folder, program, flags }) {
   const output = join(folder, name);
-  if (isCurrent(output, directory)) return;
+  if (isCurrent(output, directories)) return;
   if (program === compiler) requireCompiler();
   mkdirSync(join(root, folder), { recursive: true });
   // A process may have the old file mapped: it is replaced, not written over.
   const temporary = `${output}.${process.pid}`;
-  compile(program, { directory, options: [...options, ...flags], libraries, output: temporary });
+  compile(program, { directories, options: [...options, ...flags], libraries, output: temporary });
   renameSync(join(root, temporary), join(root, output));
 }
 
 /**
- * All C files of a folder into one file. Throws a Failure.
+ * All C files of folders into one file. Throws a Failure.
  * @param {string} program
  * @param {Omit<NativePart, 'name'> & { readonly output: string }} part paths are absolute or the checkout's
  */
-export function compile(program, { directory, options, libraries, output }) {
-  const sources = filesIn(directory).filter((file) => file.endsWith('.c'));
-  run(program, [...flags, ...options, '-o', output, ...sources, ...libraries], `compiling ${directory}`);
+export function compile(program, { directories, options, libraries, output }) {
+  const sources = directories.flatMap(filesIn).filter((file) => file.endsWith('.c'));
+  const words = [...flags, ...options, '-o', output, ...sources, ...libraries];
+  run(program, words, `compiling ${directories[0]}`);
 }
 
 /**
  * @param {string} output
- * @param {string} directory
+ * @param {string[]} directories
  */
-function isCurrent(output, directory) {
+function isCurrent(output, directories) {
   if (!existsSync(join(root, output))) return false;
-  const inputs = [directory, 'native/include', 'native/preload'].flatMap(filesIn);
+  const inputs = [...directories, 'native/include', 'native/preload'].flatMap(filesIn);
   const built = modified(output);
   return [...inputs, 'scripts/build.mjs', 'scripts/package/targets.mjs'].every(
     (file) => modified(file) < built,

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
+#include "../cache/cache.h"
 #include "pages.h"
 
 /* Touching a page that a file no longer has: the file was cut under us. */
@@ -46,19 +46,6 @@ uint64_t pages_in_file(const struct file *file, const struct request *request, u
     return request->length && end > request->start ? (end - *first + page_bytes() - 1) / page_bytes() : 0;
 }
 
-/* Whether a page is cached, -1 where the file system cannot tell. The question alone may make an absent
- * page come in (seen on Linux 6.18): it is waited for and dropped again. A disk that is faster than the question
- * makes it true: that page then is cached, and where it is, is told. */
-static int is_cached(const struct file *file, uint64_t offset) {
-    char byte;
-    struct iovec to = {&byte, 1};
-    const long got = syscall(SYS_preadv2, file->fd, &to, 1UL, offset, 0UL, RWF_NOWAIT);
-    if (got < 0 && errno != EAGAIN) return -1;
-    if (got < 0 && pread(file->fd, &byte, 1, (off_t)offset) == 1)
-        posix_fadvise(file->fd, (off_t)offset, (off_t)page_bytes(), POSIX_FADV_DONTNEED);
-    return got == 1;
-}
-
 /* An absent page costs a read, so through absent ones it goes in growing steps, and back from what it then finds:
  * less than a step between two absent pages is taken for absent too. A page found alone does not shorten the step:
  * it may have come in by the question, and so would the next. */
@@ -68,10 +55,10 @@ static bool probe(const struct file *file, uint64_t first, size_t count, unsigne
     const size_t longest = PROBE_BYTES / page_bytes();
     memset(resident, 0, count);
     for (size_t at = 0, step = 1, next; at < count; at = next) {
-        const int cached = is_cached(file, first + at * page_bytes());
+        const int cached = cache_probe(file->fd, first + at * page_bytes(), page_bytes());
         if (cached < 0) return false;
         for (size_t back = at; cached && back-- > 0 && !resident[back];) {
-            if (is_cached(file, first + back * page_bytes()) <= 0) break;
+            if (cache_probe(file->fd, first + back * page_bytes(), page_bytes()) <= 0) break;
             resident[back] = 1;
         }
         resident[at] = cached > 0;

@@ -49,7 +49,7 @@ void runs_end(struct runs *runs);
 
 int command_query(pid_t pid);
 
-/* ---- file.c, place.c ---- */
+/* ---- file.c ---- */
 struct file {
     const char *path;
     int fd;

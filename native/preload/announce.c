@@ -134,7 +134,7 @@ static void weight(const struct ns_ggml *ggml, const struct ns_tensor_view *view
     describe(&tensor, tied);
     if (!tensor.byte_length) return;
     const struct ns_tensor *old = ns_registry_find(tensor.name, address);
-    if (old && old->overlaid && old->byte_length == tensor.byte_length && mapping) return;
+    if (old && old->placed && old->mapped && old->byte_length == tensor.byte_length && mapping) return;
     if (old) ns_tally_forget(address & ~(ns_machine()->page_size - 1), address + tensor.byte_length);
     struct ns_tensor *kept = ns_registry_add(&tensor);
     if (kept && host && kept->ours && !ns_config()->observe) ns_place(kept);

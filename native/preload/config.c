@@ -15,7 +15,7 @@
 static struct ns_config config = {.map_text = ""};
 static pthread_once_t config_once = PTHREAD_ONCE_INIT;
 static atomic_flag complained = ATOMIC_FLAG_INIT;
-_Atomic bool ns_rows;
+_Atomic bool ns_rows, ns_places;
 
 void ns_complain(const char *format, ...) {
     const char *level = getenv(NUMASHARD_ENV_LOG);
@@ -96,6 +96,15 @@ static bool equal_shares(void) {
     return count > 0;
 }
 
+static enum ns_residency read_residency(void) {
+    const char *text = getenv(NUMASHARD_ENV_RESIDENCY);
+    if (!text || !*text) return NS_RESIDENCY_UNSET;
+    if (strcmp(text, "page-cache") == 0) return NS_PAGE_CACHE;
+    if (strcmp(text, "private") == 0) return NS_PRIVATE;
+    ns_complain("%s=\"%s\" is neither page-cache nor private; it is chosen as if unset", NUMASHARD_ENV_RESIDENCY, text);
+    return NS_RESIDENCY_UNSET;
+}
+
 static void read_config(void) {
     const char *text = getenv(NUMASHARD_ENV_MAP), *threads = getenv(NUMASHARD_ENV_THREADS);
     struct gns_error error = {0};
@@ -116,11 +125,13 @@ static void read_config(void) {
         return;
     }
     config.observe = config.map.observe;
+    config.residency = read_residency();
     if (!config.observe && !ns_machine()->policy_allowed && ns_machine()->count > 1)
         ns_complain("this kernel or container refuses NUMA policy calls: pages are placed by first touch, unchecked");
     config.rows = !config.observe && gns_map_rows_nodes(&config.map, &ids) > 0;
     config.active = true;
     ns_rows = config.rows;
+    ns_places = !config.observe;
 }
 
 const struct ns_config *ns_config(void) {

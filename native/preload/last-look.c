@@ -50,13 +50,15 @@ static void look_at(const struct ns_tensor *tensor) {
     const size_t size = ns_machine()->page_size;
     struct ns_pages pages = {.first = tensor->address & ~(size - 1)};
     pages.count = (tensor->address + tensor->byte_length - pages.first + size - 1) / size;
+    pages.want = calloc(pages.count, sizeof *pages.want); /* wherever it is */
     int *found = calloc(pages.count, sizeof *found);
-    struct last_look *look = found ? look_for(tensor) : NULL;
+    struct last_look *look = found && pages.want ? look_for(tensor) : NULL;
     if (look) {
         ns_pages_locate(&pages, found);
         count_pages(&look->sum, tensor, &pages, found);
     }
     free(found);
+    free(pages.want);
 }
 
 void ns_last_look(const void *handle) {

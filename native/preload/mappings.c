@@ -33,6 +33,9 @@ static void fill_slot(struct ns_mapping *slot, const struct ns_mapping *from, ui
     slot->device = from->device;
     slot->inode = from->inode;
     slot->error = from->error;
+    slot->is_hidden = from->is_hidden;
+    slot->has_private = from->has_private;
+    slot->residency = from->residency;
     atomic_store(&slot->start, start);
     atomic_store(&slot->end, end);
 }
@@ -61,6 +64,7 @@ static int verify(struct ns_mapping *mapping, const struct ns_vma *vma) {
         error = same ? 0 : ESTALE;
         mapping->device = status.st_dev;
         mapping->inode = status.st_ino;
+        mapping->is_hidden = geteuid() != status.st_uid && faccessat(AT_FDCWD, vma->path, W_OK, AT_EACCESS) != 0;
         syscall(SYS_munmap, sample, page);
     }
     if (fd >= 0) close(fd);
@@ -68,7 +72,7 @@ static int verify(struct ns_mapping *mapping, const struct ns_vma *vma) {
     return error;
 }
 
-static const struct ns_mapping *remember(const struct ns_vma *vma) {
+static struct ns_mapping *remember(const struct ns_vma *vma) {
     struct ns_mapping *slot = free_slot();
     if (!slot) return NULL;
     struct ns_mapping fresh = {.file_offset = vma->file_offset, .path = ns_intern(vma->path)};
@@ -77,11 +81,11 @@ static const struct ns_mapping *remember(const struct ns_vma *vma) {
     return slot;
 }
 
-const struct ns_mapping *ns_mapping_at(uintptr_t address) {
+struct ns_mapping *ns_mapping_at(uintptr_t address) {
     for (int i = 0; i < atomic_load(&slots_used); i++)
         if (address >= mappings[i].start && address < mappings[i].end) return &mappings[i];
     struct ns_vma *vma = malloc(sizeof *vma);
-    const struct ns_mapping *found = NULL;
+    struct ns_mapping *found = NULL;
     if (vma && ns_vma_at(address, vma) && strcmp(vma->permissions, "r--s") == 0 && vma->path[0] == '/')
         found = remember(vma);
     free(vma);
@@ -167,7 +171,7 @@ NS_EXPORT int munmap(void *address, size_t length) {
  * source page by page in one thread. We take the answer true for the cut, not for this. */
 NS_EXPORT int posix_madvise(void *address, size_t length, int advice) {
     const int saved = errno;
-    if (advice == POSIX_MADV_RANDOM && ns_rows) return 0;
+    if (advice == POSIX_MADV_RANDOM && ns_places) return 0;
     if (advice == POSIX_MADV_DONTNEED) return 0; /* as in glibc: the POSIX meaning must not lose data */
     const int error = syscall(SYS_madvise, address, length, advice) == 0 ? 0 : errno;
     errno = saved;

@@ -16,8 +16,6 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
 #endif
-/* What llama.cpp needs beside its weights before a cgroup counts as full. */
-#define NS_CGROUP_RESERVE (64u << 20)
 
 void ns_advise_huge(struct ns_tensor *tensor, const struct ns_pages *pages) {
     const size_t size = ns_machine()->page_size;
@@ -50,7 +48,8 @@ static void fill_hole(char *start, size_t length, int fd, uint64_t file_offset) 
     if (at != MAP_FAILED && at != start) syscall(SYS_munmap, at, length); /* kernels that do not know the flag */
 }
 
-static int cover(struct ns_tensor *tensor, const struct ns_pages *pages, int fd, uint64_t file_offset) {
+static int cover(struct ns_tensor *tensor, const struct ns_pages *pages, int fd, uint64_t file_offset,
+                 const unsigned char *cached) {
     char *start = (char *)pages->first; // NOLINT: see above
     const size_t length = pages->count * ns_machine()->page_size;
     const uint64_t room = ns_cgroup_room();
@@ -63,36 +62,47 @@ static int cover(struct ns_tensor *tensor, const struct ns_pages *pages, int fd,
     }
     madvise(start, length, MADV_DONTDUMP);
     ns_advise_huge(tensor, pages);
-    int error = ns_pages_fill(pages, fd, file_offset);
+    int error = ns_pages_read(pages, fd, file_offset, cached);
     if (error) undo(start, length, fd, file_offset);
     else mprotect(start, length, PROT_READ); /* as the mapping was */
     return error;
 }
 
-bool ns_overlay(struct ns_tensor *tensor, const struct ns_pages *pages) {
+/* Asked of the mapping while it is there. NULL: the kernel does not tell of this file. */
+static unsigned char *cached_pages(const struct ns_mapping *mapping, const struct ns_pages *pages) {
+    const struct cache_place place = {.map = (unsigned char *)pages->first, // NOLINT: see above
+                                      .count = pages->count,
+                                      .page_size = ns_machine()->page_size,
+                                      .is_hidden = mapping->is_hidden};
+    unsigned char *cached = malloc(pages->count);
+    if (cached && cache_resident(&place, cached)) return cached;
+    free(cached);
+    return NULL;
+}
+
+int ns_overlay(struct ns_tensor *tensor, const struct ns_pages *pages) {
     const size_t size = ns_machine()->page_size;
-    const struct ns_mapping *mapping = ns_mapping_at(tensor->address);
+    struct ns_mapping *mapping = ns_mapping_at(tensor->address);
     struct ns_pages part = *pages; /* without what a neighbour's overlay covers already */
     const uintptr_t last = pages->first + (pages->count - 1) * size;
+    if (!mapping || pages->first < mapping->start || last >= mapping->end) return EFAULT;
     if (ns_tally_is_private(part.first)) {
         part.first += size;
         part.want++;
         part.count--;
     }
     if (part.count && ns_tally_is_private(last)) part.count--;
-    int error = mapping && pages->first >= mapping->start && last < mapping->end ? 0 : EFAULT;
-    if (!error && part.count) {
+    if (part.count) {
         int fd = ns_mapping_open(mapping, tensor->file_offset + tensor->byte_length);
-        error = fd < 0 ? errno : cover(tensor, &part, fd, mapping->file_offset + (part.first - mapping->start));
-        if (fd >= 0) close(fd);
+        if (fd < 0) return errno;
+        unsigned char *cached = cached_pages(mapping, &part);
+        mapping->has_private = true;
+        int error = cover(tensor, &part, fd, mapping->file_offset + (part.first - mapping->start), cached);
+        free(cached);
+        close(fd);
+        if (error) return error;
     }
-    if (!error) {
-        ns_tally_set_private(pages->first);
-        ns_tally_set_private(last);
-        return true;
-    }
-    ns_totals.refused_bytes += tensor->byte_length;
-    ns_complain("%s stays in the page cache: %s", tensor->name,
-                error == ESTALE || error == ENOENT ? "its file was deleted, replaced or cut" : strerror(error));
-    return false;
+    ns_tally_set_private(pages->first);
+    ns_tally_set_private(last);
+    return 0;
 }

@@ -79,14 +79,32 @@ bool ns_pages_plan(const struct ns_tensor *tensor, int workers, struct ns_pages 
 /* ---- where they are ---- */
 #define NS_BATCH 1024
 
-void ns_pages_locate(const struct ns_pages *pages, int *found) {
+struct looking {
+    const struct ns_pages *pages;
+    int *found;
+};
+
+static int locate_chunk(void *context, struct cache_chunk *chunk) {
+    const struct looking *looking = context;
     void *addresses[NS_BATCH];
-    for (size_t first = 0; first < pages->count; first += NS_BATCH) {
-        size_t count = pages->count - first < NS_BATCH ? pages->count - first : NS_BATCH;
-        for (size_t i = 0; i < count; i++) addresses[i] = (void *)(pages->first + (first + i) * page_size()); // NOLINT
-        if (ns_move_pages(count, addresses, NULL, &found[first]) == 0) continue;
-        for (size_t i = 0; i < count; i++) found[first + i] = -EPERM;
+    for (size_t at = 0; at < chunk->count; at += NS_BATCH) {
+        const size_t first = chunk->page + at, count = chunk->count - at < NS_BATCH ? chunk->count - at : NS_BATCH;
+        for (size_t i = 0; i < count; i++) addresses[i] = (void *)(looking->pages->first + (first + i) * page_size()); // NOLINT
+        if (ns_move_pages(count, addresses, NULL, &looking->found[first]) == 0) continue;
+        for (size_t i = 0; i < count; i++) looking->found[first + i] = -EPERM;
     }
+    return 0;
+}
+
+/* A quarter of a microsecond for each page: the readers share it. */
+void ns_pages_locate(const struct ns_pages *pages, int *found) {
+    struct looking looking = {pages, found};
+    size_t length;
+    struct cache_chunk *chunks = cache_cut(pages->want, NULL, pages->count, pages->first, page_size(), &length);
+    if (chunks) ns_run_chunks(chunks, length, locate_chunk, &looking);
+    else
+        for (size_t i = 0; i < pages->count; i++) found[i] = -ENOMEM;
+    free(chunks);
 }
 
 uint64_t ns_pages_move(const struct ns_pages *pages, int *found) {

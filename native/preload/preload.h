@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "../cache/cache.h"
 #include "../include/ggml-numa-shard.h"
 #include "syscalls.h"
 
@@ -20,6 +21,7 @@
 #define NS_THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* ---- config.c: what was asked for ---- */
+enum ns_residency { NS_RESIDENCY_UNSET, NS_PAGE_CACHE, NS_PRIVATE };
 struct ns_config {
     bool active;  /* GGML_NUMA_SHARD_MAP is set and means something here */
     bool observe; /* announce and report, change nothing */
@@ -27,11 +29,13 @@ struct ns_config {
     struct gns_map map;
     struct gns_shares shares;
     int share_sum; /* workers that the shares were written for; 0: equal shares, assumed */
+    enum ns_residency residency; /* of mapped weights; unset: residency.c chooses */
     const char *map_text;
 };
 /* Read once, when ggml first shows itself. */
 const struct ns_config *ns_config(void);
-extern _Atomic bool ns_rows; /* config.rows, false until it is read: what a process without ggml looks at */
+/* Whether the map has rows, and whether it places at all; false until it is read: what a process without ggml sees. */
+extern _Atomic bool ns_rows, ns_places;
 /* The one line this process may print, and only when something was asked for and not done. */
 void ns_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -58,6 +62,8 @@ const struct ns_node *ns_node_by_id(int id);
 int ns_node_index(int id); /* in ns_machine()->nodes, -1 unknown */
 /* Bytes that can be taken on a node before the kernel would have to do more than drop clean cache. */
 uint64_t ns_node_room(const struct ns_node *node);
+/* What llama.cpp needs beside its weights before a cgroup counts as full. */
+#define NS_CGROUP_RESERVE (64u << 20)
 /* The same for every cgroup above this process; UINT64_MAX where nothing limits. */
 uint64_t ns_cgroup_room(void);
 
@@ -112,10 +118,13 @@ struct ns_mapping {
     const char *path;             /* interned */
     dev_t device;                 /* as fstat(2) says */
     ino_t inode;
+    bool is_hidden;   /* mincore(2) does not tell: another's file, and not ours to write */
+    bool has_private; /* private memory lies over part of it */
+    enum ns_residency residency; /* unset until a weight in it decides */
     int error; /* 0: the file behind the path is the mapped one; else why not, ESTALE: it is another */
 };
 /* The read-only shared file mapping around an address, NULL when it is not one. Under ns_lock, as is its use. */
-const struct ns_mapping *ns_mapping_at(uintptr_t address);
+struct ns_mapping *ns_mapping_at(uintptr_t address);
 /* Opens the very file that is mapped; -1 with errno (ESTALE: another one, or too short for `end`). */
 int ns_mapping_open(const struct ns_mapping *mapping, uint64_t end);
 /* Whether the model has no output matrix of its own: then the embedding is cut like one. */
@@ -177,13 +186,15 @@ const char *ns_intern(const char *text);
 /* ---- tally.c: pages that several tensors share; under ns_lock ---- */
 /* Adds a tensor's bytes by node (index in ns_machine()->nodes) to a page; returns the index with most. */
 int ns_tally_add(uintptr_t page, const uint32_t *bytes);
+/* Whether no further tensor can change which node has most of a page. */
+bool ns_tally_is_settled(uintptr_t page);
 /* A private page holds the whole page of the file already. */
 void ns_tally_set_private(uintptr_t page);
 bool ns_tally_is_private(uintptr_t page);
 void ns_tally_forget(uintptr_t start, uintptr_t end);
 void ns_tally_restart(void); /* bytes to zero; what is private stays so */
 
-/* ---- pages.c, fill.c: which page belongs to which node, and bringing it there ---- */
+/* ---- pages.c: which page belongs to which node ---- */
 struct ns_pages {
     uintptr_t first; /* address of the first page */
     size_t count;
@@ -197,12 +208,32 @@ void ns_ranges_of(const struct ns_tensor *tensor, int workers, gns_emit emit, vo
 void ns_pages_locate(const struct ns_pages *pages, int *found);
 /* Moves once what is elsewhere than wanted; returns the pages moved. */
 uint64_t ns_pages_move(const struct ns_pages *pages, int *found);
-/* Reads pages from a file (fd -1: touches them), each from a thread on its node. 0 or errno. */
-int ns_pages_fill(const struct ns_pages *pages, int fd, uint64_t file_offset);
 
-/* ---- overlay.c, room.c, place.c ---- */
-bool ns_overlay(struct ns_tensor *tensor, const struct ns_pages *pages);
+/* ---- readers.c, fill.c: threads on nodes, and private pages filled by them ---- */
+cache_run ns_run_chunks;
+/* 0 or errno. `cached`: pages that were in the page cache before; NULL: not known. */
+int ns_pages_read(const struct ns_pages *pages, int fd, uint64_t file_offset, const unsigned char *cached);
+int ns_pages_touch(const struct ns_pages *pages);
+
+/* ---- residency.c, overlay.c, cached.c: mapped weights ---- */
+/* What holds for a mapped tensor; decides for its mapping where nothing was asked for. */
+enum ns_residency ns_residency_of(const struct ns_tensor *tensor, const struct ns_pages *pages);
+/* 0, or errno where private memory is refused: the file mapping is there as before. */
+int ns_overlay(struct ns_tensor *tensor, const struct ns_pages *pages);
 void ns_advise_huge(struct ns_tensor *tensor, const struct ns_pages *pages);
+/* Puts the file's own cached pages where they are wanted; found[]: as ns_pages_locate(). False: refused, and said. */
+bool ns_cached_put(struct ns_tensor *tensor, const struct ns_pages *pages, int *found);
+bool ns_cached_is_right(const struct ns_tensor *tensor, const struct ns_pages *pages);
+/* What a cached placement works on; false with errno. To be closed in any case. */
+struct ns_cached {
+    const struct ns_mapping *mapping;
+    int *ids;
+    struct cache_place place;
+};
+bool ns_cached_open(const struct ns_tensor *tensor, const struct ns_pages *pages, struct ns_cached *cached);
+void ns_cached_close(struct ns_cached *cached);
+
+/* ---- room.c, place.c ---- */
 /* Sends what a node cannot hold to the nearest that can. False: it fits nowhere. */
 bool ns_spill(struct ns_pages *pages);
 void ns_place(struct ns_tensor *tensor);
@@ -245,12 +276,16 @@ void ns_worker_position_init(void *graph_compute);
 /* ---- report.c, report-file.c, gate.c ---- */
 struct ns_totals {
     uint64_t moved_pages;
+    uint64_t read_pages; /* into the page cache */
+    uint64_t kept_pages; /* that another process maps */
+    const char *residency_reason; /* of the last mapping that was decided about */
     double seconds;
     _Atomic int placed_workers; /* number of workers that the placement in force was made for; 0 assumed */
     bool was_recut;             /* ns_place_again has run */
     uint64_t recut_pages;       /* that it moved */
     uint64_t spilled_bytes;
     uint64_t refused_bytes;
+    uint64_t cached_bytes; /* for which private memory was refused: placed in the page cache */
     int huge_runs;
 };
 extern struct ns_totals ns_totals;

@@ -155,6 +155,16 @@ static void put_warnings(FILE *out) {
                 ns_totals.refused_bytes);
         separator = ",";
     }
+    if (ns_totals.cached_bytes) {
+        fprintf(out, "%s{\"code\":\"private-refused\",\"message\":\"no private memory for %" PRIu64
+                     " bytes: placed in the page cache\"}", separator, ns_totals.cached_bytes);
+        separator = ",";
+    }
+    if (ns_totals.kept_pages) {
+        fprintf(out, "%s{\"code\":\"mapped-elsewhere\",\"message\":\"%" PRIu64
+                     " pages stay on other nodes, because another process maps them\"}", separator, ns_totals.kept_pages);
+        separator = ",";
+    }
     if (ns_totals.recut_pages)
         fprintf(out, "%s{\"code\":\"moved-for-workers\",\"message\":\"%" PRIu64 " pages moved for %d workers\"}", separator,
                 ns_totals.recut_pages, ns_totals.placed_workers);
@@ -163,7 +173,7 @@ static void put_warnings(FILE *out) {
 
 static void put_totals(FILE *out) {
     uint64_t placed = 0, misplaced = 0, absent = 0, unknown = 0;
-    bool private_memory = false;
+    bool is_mapped = false, is_private = false;
     for (size_t i = 0; i < ns_registry_count(); i++) {
         const struct ns_tensor *tensor = ns_registry_at(i);
         if (tensor->kind != NS_WEIGHT || !tensor->on_host || !tensor->ours) continue;
@@ -171,11 +181,16 @@ static void put_totals(FILE *out) {
         misplaced += tensor->misplaced;
         absent += tensor->absent;
         unknown += tensor->unknown;
-        private_memory = private_memory || !tensor->mapped || tensor->overlaid;
+        is_mapped = is_mapped || tensor->mapped;
+        is_private = is_private || tensor->overlaid;
     }
-    fprintf(out, ",\n\"residency\":\"%s\",\"method\":\"move_pages\"", private_memory ? "private" : "page-cache");
+    const char *reason = ns_totals.residency_reason;
+    fprintf(out, ",\n\"residency\":\"%s\",\"residencyReason\":", is_mapped && !is_private ? "page-cache" : "private");
+    fprintf(out, reason ? "\"%s\"" : "null", reason);
+    fputs(",\"method\":\"move_pages\"", out);
     fprintf(out, ",\n\"placedBytes\":%" PRIu64 ",\"misplacedBytes\":%" PRIu64, placed, misplaced);
     fprintf(out, ",\"absentBytes\":%" PRIu64 ",\"unknownBytes\":%" PRIu64, absent, unknown);
+    fprintf(out, ",\"readPages\":%" PRIu64, ns_totals.read_pages);
     fprintf(out, ",\"movedPages\":%" PRIu64 ",\"seconds\":%.6f,\"graphs\":%" PRIu64, ns_totals.moved_pages,
             ns_totals.seconds, ns_graph_count());
 }

@@ -13,6 +13,7 @@
 #define NS_MPOL_BIND 2
 #define NS_MPOL_INTERLEAVE 3
 #define NS_MPOL_MF_MOVE 2
+#define NS_MADV_POPULATE_READ 22 /* Linux 5.14, as the next */
 #define NS_MADV_POPULATE_WRITE 23
 
 /* Node masks are this long everywhere: 1,024 nodes, the kernel's own maximum (CONFIG_NODES_SHIFT = 10). */

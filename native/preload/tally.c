@@ -73,6 +73,18 @@ int ns_tally_add(uintptr_t page, const uint32_t *bytes) {
     return largest(entry->bytes);
 }
 
+/* GGUF pads between tensors: GGUF_DEFAULT_ALIGNMENT of ggml's gguf.h. */
+#define NS_PADDING (3 * 32)
+
+bool ns_tally_is_settled(uintptr_t page) {
+    const struct entry *entry = find(page);
+    uint64_t known = 0;
+    if (!entry) return true;
+    for (int i = 0; i < ns_machine()->count; i++) known += entry->bytes[i];
+    return known + NS_PADDING >= ns_machine()->page_size ||
+           2 * (uint64_t)entry->bytes[largest(entry->bytes)] > ns_machine()->page_size;
+}
+
 void ns_tally_set_private(uintptr_t page) {
     struct entry *entry = find(page);
     if (entry) entry->is_private = true;

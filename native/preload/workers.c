@@ -83,7 +83,8 @@ NS_EXPORT bool ggml_is_numa(void) {
     if (looked_at && atomic_load_explicit(&ns_rows, memory_order_relaxed)) return true;
     *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
     if (!looked_at && is_ggml_cpu) enter_graph(ns_graph_count());
-    return ns_config()->rows || (real && real());
+    /* libllama then neither maps the whole file at once nor reads it ahead, all from one thread: we place it. */
+    return ns_config()->rows || (ns_places && !is_ggml_cpu) || (real && real());
 }
 
 /* The head of struct ggml_cplan (ggml-cpu.h). */

@@ -2,6 +2,7 @@
 // Options that several commands share, and how their words become values.
 import { InvalidArgumentError, Option } from 'commander';
 import { strategyNames } from '../plan/types.js';
+import { residencies } from '../runtime/environment.js';
 
 /** For argParser: commander adds the option's name to the message. The limits are those of what is asked for. */
 export function wholeNumber(text: string): number {
@@ -43,6 +44,13 @@ export function strategyOption(): Option {
   return new Option('--strategy <name>', 'how to place, instead of letting plan choose').choices(
     strategyNames,
   );
+}
+
+export function residencyOption(): Option {
+  return new Option(
+    '--residency <name>',
+    'hold mapped weights in the page cache or in private memory; default: the preload chooses',
+  ).choices(residencies);
 }
 
 export function machineOption(): Option {

@@ -9,7 +9,7 @@ import type { StrategyName } from '../plan/types.js';
 import { readLlamaCommand } from '../runtime/command.js';
 import type { LlamaCommand } from '../runtime/command-types.js';
 import { readElf } from '../runtime/elf.js';
-import { environmentNames } from '../runtime/environment.js';
+import { environmentNames, type Residency } from '../runtime/environment.js';
 import { withFile } from '../runtime/find-program.js';
 import { nameBeside } from '../runtime/named-beside.js';
 import { type PreparedRun, plannedEnvironment, prepareRun } from '../runtime/prepare-run.js';
@@ -25,6 +25,7 @@ export interface PrepareOptions {
   readonly map?: string;
   readonly plan?: string;
   readonly strategy?: StrategyName;
+  readonly residency?: Residency;
   readonly model?: string;
   readonly threads?: number;
 }
@@ -57,6 +58,8 @@ export async function prepareCommand(
     shares: env[environmentNames.threads] || null,
     planned: options.plan === undefined ? null : await readPlan(options.plan),
     strategy: options.strategy ?? null,
+    residency: options.residency ?? null,
+    ownResidency: env[environmentNames.residency] || null,
   });
   const isPlaced = Object.keys(prepared.environment).length > 0;
   const notes = isPlaced ? await checkProgram(context, command) : [];

@@ -11,6 +11,10 @@ export const environmentNames = {
   gate: 'GGML_NUMA_SHARD_GATE',
 } as const;
 
+/** Of mapped weights: the file's own cached pages, or anonymous memory. */
+export const residencies = ['page-cache', 'private'] as const;
+export type Residency = (typeof residencies)[number];
+
 /** Where processes leave their reports unless told otherwise. */
 export function reportDirectory(env: Readonly<Record<string, string | undefined>>, userId: number): string {
   const { XDG_RUNTIME_DIR: runtime } = env;

@@ -12,7 +12,7 @@ import type { Topology } from '../topology/types.js';
 import { checkCommand, pinsWorkers } from './command-check.js';
 import { conflict, placeOf } from './command-conflict.js';
 import type { CommandWarning, LlamaCommand } from './command-types.js';
-import { environmentNames } from './environment.js';
+import { environmentNames, type Residency, residencies } from './environment.js';
 import { checkNodes, explainLimits } from './limits-check.js';
 import type { Limit } from './wrapper-limits.js';
 
@@ -33,6 +33,10 @@ export interface RunRequest {
   /** The environment of a plan that was made before. */
   readonly planned: Readonly<Record<string, string>> | null;
   readonly strategy: StrategyName | null;
+  /** From --residency; null: not given. */
+  readonly residency?: Residency | null;
+  /** GGML_NUMA_SHARD_RESIDENCY of the user's environment; null: not set. */
+  readonly ownResidency?: string | null;
 }
 
 export interface PreparedRun {
@@ -66,13 +70,14 @@ export function prepareRun(request: RunRequest): PreparedRun {
   if (text === undefined || isObserve(text)) return { argv: command.argv, environment, notes };
   const mapNotes = explainLimits(limits, () => checkMap(text, request));
   checkShares(request, environment);
+  const residency = chooseResidency(request);
   checkNodes(request, environment[environmentNames.threads]);
   checkThreadsPerNode(text, request);
   const threads = workersIn(environment) ?? plan.threads;
   const check = checkCommand(command, { chosen: chosenFor(text, plan), threads, environment, topology });
   return {
     argv: check.argv,
-    environment: { ...environment, ...check.environment },
+    environment: { ...environment, ...check.environment, ...residency },
     notes: [...notes, ...mapNotes, ...check.notes],
   };
 }
@@ -96,6 +101,17 @@ function chooseEnvironment(
     [environmentNames.map]: map,
     ...(namesAll && shares.length > 0 ? { [environmentNames.threads]: shares.join(',') } : {}),
   };
+}
+
+/** The option holds over the environment, which the child inherits, and that over a plan. */
+function chooseResidency({ residency = null, ownResidency = null }: RunRequest): Record<string, string> {
+  if (residency !== null) return { [environmentNames.residency]: residency };
+  if (ownResidency === null) return {};
+  if (residencies.some((name) => name === ownResidency))
+    return { [environmentNames.residency]: ownResidency };
+  const given = `${environmentNames.residency}=${ownResidency} (in the environment)`;
+  const message = `${given} is neither ${residencies.join(' nor ')}`;
+  throw new NumashardError('usage', message, { exitCode: 2, hint: 'unset it, or give --residency' });
 }
 
 /** The user's own shares hold under the user's map; they must agree with `-t`, and with a plan where there is one. */
@@ -191,7 +207,7 @@ const sharesForm = /^\d{1,4}:\d{1,4}(?:,\d{1,4}:\d{1,4})*$/;
 const plannedForms: ReadonlyMap<string, RegExp> = new Map([
   [environmentNames.map, /\S/],
   [environmentNames.threads, /^(?:\d{1,4}:\d{1,4}(?:,\d{1,4}:\d{1,4})*)?$/],
-  [environmentNames.residency, /^(?:page-cache|private)$/],
+  [environmentNames.residency, new RegExp(`^(?:${residencies.join('|')})$`)],
 ]);
 
 function badPlan(message: string, cause?: unknown): NumashardError {

@@ -26,7 +26,7 @@ describe.each(builds)('the page helper, %s', (_name, flags) => {
       program = join(folder, 'pages');
       model = join(folder, 'model');
       const warnings = ['-std=c11', '-D_GNU_SOURCE', '-g', '-O1', '-Wall', '-Wextra', '-Werror'];
-      execFileSync(compiler, [...warnings, ...flags, '-o', program, ...sourcesIn('pages')]);
+      execFileSync(compiler, [...warnings, ...flags, '-o', program, ...sourcesIn('pages', 'cache')]);
       writeFileSync(model, new Uint8Array(40 * page + 100).fill(7));
     }, 60_000);
     afterAll(() => rmSync(folder, { recursive: true }));

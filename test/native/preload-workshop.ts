@@ -28,10 +28,12 @@ export interface PreloadWorkshop {
   remove(): void;
 }
 
-/** Absolute paths of the C files of a folder of native/. */
-export function sourcesIn(folder: string): string[] {
-  const names = readdirSync(join(native, folder)).filter((name) => name.endsWith('.c'));
-  return names.map((name) => join(native, folder, name));
+/** Absolute paths of the C files of folders of native/. */
+export function sourcesIn(...folders: string[]): string[] {
+  return folders.flatMap((folder) => {
+    const names = readdirSync(join(native, folder)).filter((name) => name.endsWith('.c'));
+    return names.map((name) => join(native, folder, name));
+  });
 }
 
 export function hasCompiler(compiler: string): boolean {
@@ -93,7 +95,7 @@ function buildPreload(folder: string, compiler: string, flags: readonly string[]
     compiler,
     [...common, ...flags, '-fPIC', '-shared', ...hidden],
     join(folder, 'libnumashard.so'),
-    [...sourcesIn('preload'), '-ldl'],
+    [...sourcesIn('preload', 'cache'), '-ldl'],
   );
   const first = flags.length > 0 ? (sanitizerLibraries(compiler) ?? []) : [];
   const report = join(folder, 'report.json');
@@ -108,6 +110,7 @@ function buildPreload(folder: string, compiler: string, flags: readonly string[]
           LD_PRELOAD: [...first, library].join(':'),
           GGML_NUMA_SHARD_MAP: '*:rows',
           GGML_NUMA_SHARD_REPORT: report,
+          GGML_NUMA_SHARD_RESIDENCY: 'private',
           ASAN_OPTIONS: 'verify_asan_link_order=0',
           ...env,
         },

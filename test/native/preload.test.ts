@@ -54,6 +54,47 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
       expect(built.run(scenario, env)).toEqual(gone);
     });
 
+    const cached = { GGML_NUMA_SHARD_RESIDENCY: 'page-cache', EXPECT_FILE: '1' };
+
+    it('keeps the file mapping where the page cache was asked for, and says of one node that all is right', () => {
+      expect(built.run('content', cached)).toEqual(done);
+      expect(built.run('computing', cached)).toEqual(done);
+      const report = built.readReport();
+      expect(findReportProblem(report)).toBeNull();
+      const right = { misplacedBytes: 0, absentBytes: 0, unknownBytes: 0, movedPages: 0 };
+      expect(report).toMatchObject({ residency: 'page-cache', residencyReason: 'asked', ...right });
+    });
+
+    it.each([
+      ['replaced before the first tensor', 'replaced', {}],
+      ['replaced between two tensors', 'replaced', { BETWEEN: '1' }],
+      ['deleted', 'deleted', {}],
+      ['cut short', 'truncated', {}],
+    ])('places no page of a file that was %s, and says so once', (_what, scenario, env) => {
+      expect(built.run(scenario, { ...cached, ...env })).toEqual(
+        oneLine('stays where its file is cached: its file was deleted, replaced or cut'),
+      );
+    });
+
+    it('bears page-cache residency in several threads, under signals and fork()', () => {
+      expect(built.run('at-once', cached)).toEqual(done);
+      expect(built.run('conduct', cached)).toEqual(done);
+      const env = { ...cached, ASAN_OPTIONS: 'verify_asan_link_order=0:detect_leaks=0' };
+      expect(built.run('forking', { ...env, GGML_NUMA_SHARD_REPORT: '/dev/null/%p' }).status).toBe(0);
+    });
+
+    it('chooses the page cache where the pages lie right already, as on one node they do', () => {
+      const env = { GGML_NUMA_SHARD_RESIDENCY: '' };
+      expect(built.run('computing', env)).toEqual(done);
+      expect(built.readReport()).toMatchObject({ residency: 'page-cache', residencyReason: 'in place' });
+    });
+
+    it('says that it knows no such residency, and chooses', () => {
+      expect(built.run('content', { ...cached, GGML_NUMA_SHARD_RESIDENCY: 'ram' })).toEqual(
+        oneLine('GGML_NUMA_SHARD_RESIDENCY="ram" is neither page-cache nor private'),
+      );
+    });
+
     it('says nothing where it was told to be quiet, and everything where it was asked to', () => {
       expect(built.run('deleted', { GGML_NUMA_SHARD_LOG: 'quiet' })).toEqual(done);
       const { stderr } = built.run('deleted', { GGML_NUMA_SHARD_LOG: 'info' });

@@ -38,8 +38,8 @@ ask plan "$numashard" plan $model --machine /mnt/four-nodes.tar.gz --threads 8
 ask export "$numashard" plan $model --machine /mnt/four-nodes.tar.gz --threads 8 --export=env
 ask run-plain "$numashard" run -- true
 host=/mnt/host/host
-ask content "$numashard" run --map '*:rows' -- $host content /mnt/host/model.gguf
-ask run "$numashard" run --map '*:rows' --report $out/report.json -- $host computing /mnt/host/model.gguf
+ask content "$numashard" run --map '*:rows' --residency private -- $host content /mnt/host/model.gguf
+ask run "$numashard" run --map '*:rows' --residency private --report $out/report.json -- $host computing /mnt/host/model.gguf
 ask place "$numashard" place $model --threads 2 --json
 ask verify "$numashard" verify $model --json
 ask lab-list "$numashard" lab list

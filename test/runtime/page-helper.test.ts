@@ -141,7 +141,7 @@ describe.skipIf(!existsSync(program))('the real helper', async () => {
     const placed = await helper.placeFile(path, stretches, (byteLength) => done.push(byteLength));
     expect(placed.misplacedPages).toBe(0);
     expect(placed.readPages).toBeLessThanOrEqual(pages);
-    expect(done).toEqual([10 * pageSize, pages * pageSize]);
+    expect(done.at(-1)).toBe(pages * pageSize);
     const [runs] = await helper.queryFile(path, [{ start: 0, byteLength: pages * pageSize }]);
     expect(runs?.runs).toEqual([{ node, pageCount: pages }]);
     expect(readFileSync(path).equals(before)).toBe(true);

@@ -92,6 +92,23 @@ describe('a map from the user', () => {
     });
   });
 
+  it('takes the residency from the option before the environment, and refuses one that nobody knows', () => {
+    const command = 'llama-server -t 8';
+    const name = 'GGML_NUMA_SHARD_RESIDENCY';
+    const own = prepare(command, { map: '*:node1', ownResidency: 'private' }).environment;
+    expect(own).toEqual({ GGML_NUMA_SHARD_MAP: '*:node1', [name]: 'private' });
+    const given = { map: '*:node1', residency: 'page-cache', ownResidency: 'private' } as const;
+    expect(prepare(command, given).environment).toMatchObject({ [name]: 'page-cache' });
+    // Where nothing is placed there is nothing to hold.
+    expect(prepare(command, { ...given, map: 'observe' }).environment).not.toHaveProperty(name);
+    expect(() => prepare(command, { map: '*:node1', ownResidency: 'ram' })).toThrow(
+      expect.objectContaining({
+        code: 'usage',
+        message: `${name}=ram (in the environment) is neither page-cache nor private`,
+      }),
+    );
+  });
+
   it('keeps the shares that the user gave', () => {
     const shares = '0:5,1:1,2:1,3:1';
     const kept = { GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_THREADS: shares };

@@ -18,7 +18,7 @@ import type { CommandContext } from '../context.js';
 import { defineCommandWithChild } from '../define-command.js';
 import { preloadValue, requirePreload } from '../native-parts.js';
 import { openPageHelper } from '../open-helper.js';
-import { positiveNumber, strategyOption } from '../options.js';
+import { positiveNumber, residencyOption, strategyOption } from '../options.js';
 import { type PreparedCommand, type PrepareOptions, prepareCommand } from '../prepare-command.js';
 import { readReportedModel } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
@@ -52,6 +52,7 @@ export function runCommand(context: CommandContext): Command {
     )
     .addOption(new Option('--plan <file>', 'a plan made by numashard plan --json').conflicts('strategy'))
     .addOption(strategyOption())
+    .addOption(residencyOption())
     .option('-m, --model <file>', 'the model, where the command does not name it')
     .option('-t, --threads <n>', 'threads of llama.cpp, where the command does not say', positiveNumber)
     .option(
