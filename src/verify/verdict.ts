@@ -27,13 +27,16 @@ type Judged = Pick<
   | 'threads'
 >;
 
-/** What is wrong, one sentence each; none: all is as asked. */
-export function findFaults(found: Judged): string[] {
+/**
+ * What is wrong, one sentence each; none: all is as asked. Rows are judged where the map has a rows target, or where
+ * `judgesRows` says that workers and map are otherwise known to belong together.
+ */
+export function findFaults(found: Judged, judgesRows = false): string[] {
   if (isObserve(found.map)) return [];
   if (found.placedBytes === 0) return ['no weight was placed'];
   const bytes = findByteFault(found);
   // Of a file nobody reads rows yet.
-  const isRead = found.pid !== null && usesRows(found.map);
+  const isRead = found.pid !== null && (judgesRows || usesRows(found.map));
   const rows = isRead ? [findRowFault(found), findWorkerFault(found)] : [];
   return [bytes, ...rows].filter((fault) => fault !== null);
 }

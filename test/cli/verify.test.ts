@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `numashard verify` on this machine: a model's cached pages, and a process that says it runs llama.cpp.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTopology } from '../../src/topology/read-topology.js';
@@ -24,7 +26,19 @@ function verify(...words: string[]) {
 
 describe('what is refused', () => {
   it.each([
-    ['a process without a report', () => [`${process.pid}`], 3, /no report of a running llama\.cpp/],
+    [
+      'a process without a report that maps no model',
+      () => [`${process.pid}`],
+      3,
+      new RegExp(`process ${process.pid} has no report \\(.*\\) and maps no GGUF file`),
+    ],
+    ['a process that is not there', () => [`${nobody}`], 3, /there is no process/],
+    [
+      'a report that is named and not there',
+      () => ['1', '--report', 'none.json'],
+      3,
+      /no report of a running llama\.cpp/,
+    ],
     ['a missing file', () => [folder.file('none')], 3, /none/],
     ['a map for a process', () => ['1', '--map', '*:rows'], 2, /--map means nothing for a process/],
     ['threads for a process', () => ['1', '-t', '2'], 2, /--threads means nothing for a process/],
@@ -58,6 +72,56 @@ describe('what is refused', () => {
     expect(ended.stderr).toMatch(/^hint: /m);
   });
 });
+
+describe('a process without our library', () => {
+  it('is looked at by its maps: where the model that it has mapped lies', async () => {
+    const source = folder.file('mapper.c');
+    writeFileSync(source, mapper);
+    execFileSync('cc', ['-o', folder.file('llama-mapper'), source]);
+    const words = [model, '--numa', 'distribute', '--no-repack'];
+    const child = spawn(folder.file('llama-mapper'), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      const { exitCode, stdout } = verify(`${child.pid}`, '--json', '--pages');
+      const document = JSON.parse(stdout);
+      expect(exitCode, stdout).toBe(0);
+      expect(document).toMatchObject({
+        pid: child.pid,
+        map: 'observe',
+        residency: 'page-cache',
+        models: [{ id: 0, files: [model] }],
+        placedBytes: 33_024,
+        absentBytes: 0,
+        faults: [],
+        workers: [],
+      });
+      expect(document.warnings).toMatchObject([{ code: 'workers-unknown' }]);
+      expect(document.tensors[0].address).toBeGreaterThan(0);
+    } finally {
+      child.kill();
+    }
+  });
+});
+
+/** Maps a file as llama.cpp does, reads every page of it, and waits. */
+const mapper = `
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    struct stat status;
+    int fd = open(argv[1], O_RDONLY);
+    if (argc < 2 || fstat(fd, &status) != 0) return 1;
+    const char *data = mmap(NULL, status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    int sum = 0;
+    for (long at = 0; at < status.st_size; at++) sum += data[at];
+    printf("%d\\n", sum);
+    fflush(stdout);
+    pause();
+}
+`;
 
 describe('a file', () => {
   it('is held against the map that it is given', () => {

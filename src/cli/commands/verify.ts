@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // `numashard verify`: where the pages of a running llama.cpp, or the cached pages of a model, lie by the kernel.
 
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { NumashardError } from '../../errors.js';
+import type { Model } from '../../model/types.js';
 import { machineNodes } from '../../plan/machine-nodes.js';
 import { renderVerification } from '../../report/verify-table.js';
 import { reportPath } from '../../runtime/environment.js';
+import type { PreloadReport } from '../../runtime/preload-report.js';
 import { readReportOf } from '../../runtime/report-of-process.js';
+import { readThreadMasks, topologyOf } from '../../runtime/thread-masks.js';
 import { parseShardMap } from '../../shardmap/parse.js';
 import { resolveShardMap } from '../../shardmap/resolve.js';
 import { readTopology } from '../../topology/read-topology.js';
@@ -18,6 +22,7 @@ import { verifyCache } from '../../verify/verify-cache.js';
 import { verifyProcess } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
+import { lookWithoutReport } from '../look-without-report.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
 import { offsetOption, positiveNumber } from '../options.js';
@@ -52,10 +57,10 @@ export function verifyCommand(context: CommandContext): Command {
     .addOption(offsetOption())
     .action(async (target: string, options: Options) => {
       requireLinux('numashard verify', 'its kernel is asked where pages are');
-      const found = /^\d+$/.test(target)
+      const { found, faults } = /^\d+$/.test(target)
         ? await verifyPid(context, Number(target), options)
         : await verifyFile(context, target, options);
-      const document = { schema: 'numashard/verify/1' as const, ...found, faults: findFaults(found) };
+      const document = { schema: 'numashard/verify/1' as const, ...found, faults };
       emit(context, options, document, () =>
         [
           renderVerification(found, options.roles ? 'roles' : 'tensors'),
@@ -66,22 +71,29 @@ export function verifyCommand(context: CommandContext): Command {
     });
 }
 
+interface Judged {
+  readonly found: Verification;
+  readonly faults: readonly string[];
+}
+
 /** Long enough to catch every worker of a busy server at work a few times. */
 const sampleTimes = 20;
 const samplePause = 50;
 
-async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Verification> {
+async function verifyPid(context: CommandContext, pid: number, options: Options): Promise<Judged> {
   refuseOptions(options, ['threads', 'map', 'offset'], 'a process');
+  const topology = topologyOf(await readTopology(), await readThreadMasks(pid));
   const path = reportPath(options.report, context.runtimeDirectory, pid);
-  const report = await readReportOf(pid, path);
-  const topology = await readTopology();
+  const isStock = options.report === undefined && !existsSync(path);
+  const { report, model } = isStock
+    ? await lookWithoutReport(pid, topology, path)
+    : await withModel(await readReportOf(pid, path));
   const samples = new ThreadSamples();
   for (let times = 0; times < sampleTimes; times++) {
     samples.add(await readThreads(pid));
     await sleep(samplePause);
   }
-  const model = await readReportedModel(report);
-  return verifyProcess({
+  const found = await verifyProcess({
     report,
     topology,
     helper: openPageHelper(context, topology.pageSize),
@@ -89,9 +101,15 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
     model,
     listsPages: options.pages === true,
   });
+  // Under --numa distribute the rows are what the map is for.
+  return { found, faults: findFaults(found, isStock && report.workers.length > 0) };
 }
 
-async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Verification> {
+async function withModel(report: PreloadReport): Promise<{ report: PreloadReport; model: Model | null }> {
+  return { report, model: await readReportedModel(report) };
+}
+
+async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Judged> {
   refuseOptions(options, ['report'], 'a file');
   const model = await openModel(path, options.offset);
   const topology = await readTopology();
@@ -102,7 +120,13 @@ async function verifyFile(context: CommandContext, path: string, options: Option
     workers: options.threads ?? 0,
     pageSize: topology.pageSize,
   });
-  return verifyCache(resolution, asked, openPageHelper(context, topology.pageSize), options.pages);
+  const found = await verifyCache(
+    resolution,
+    asked,
+    openPageHelper(context, topology.pageSize),
+    options.pages,
+  );
+  return { found, faults: findFaults(found) };
 }
 
 /** An option that could only be ignored is an error. */
