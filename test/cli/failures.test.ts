@@ -65,7 +65,7 @@ describe('a failure under --json', () => {
     [['lab', 'model', 'nope', '--json'], 2, 'usage'],
     [['topology', '--json', '--rot', 'x'], 2, 'usage'],
     [['plan', '--export', '--json'], 2, 'usage'],
-    [['verify', '--json', '999999999'], 3, 'report-unreadable'],
+    [['verify', '--json', '999999999'], 3, 'process-gone'],
   ];
   it.each(cases)('%j is a document with its code', (args, exitCode, code) => {
     const ended = numashard(args);
