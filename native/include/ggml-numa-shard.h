@@ -683,7 +683,7 @@ GNS_API const struct gns_rule *gns_map_note(struct gns_map *map, const char *nam
     map->noted_bytes += bytes;
     if (winner != NULL) winner->won = 1;
     if (winner != NULL || map->count == 0 || (output ? !matrix : !more)) return winner;
-    if (!map->left_output || output) snprintf(map->left, sizeof map->left, "%s", name);
+    if (!map->left_output || output) snprintf(map->left, sizeof map->left, "%.63s", name);
     if (more) map->left_bytes = bytes;
     map->left_output |= output;
     return NULL;
@@ -927,7 +927,7 @@ static int gns_set_policy(uintptr_t start, size_t length, int mode, const int *n
     return syscall(SYS_mbind, start, length, mode, wanted, GNS_MAX_NODES + 1, GNS_MPOL_MF_MOVE) == 0 ? 0 : errno;
 }
 
-/* Writes a run's pages on its node of that turn, from there, through the kernel: it refuses where a store would crash. */
+/* Writes a run's pages on its node of that turn, from there; by the kernel, which refuses where a store crashes. */
 static int gns_first_touch(const struct gns_run *run, int turn) {
     enum { BITS = 8 * sizeof(unsigned long), WORDS = 128 }; /* at least the 8192 CPUs that Linux can have */
     unsigned long before[WORDS] = {0}, wanted[WORDS] = {0};

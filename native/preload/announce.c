@@ -97,7 +97,7 @@ static void describe(struct ns_tensor *tensor, bool tied) {
     tensor->shape.group = tensor->repacked ? repack_group(tensor->type) : 1;
     tensor->shape.cut = gns_default_cut(tensor->name, tensor->role, ne[1], matrices, tensor->repacked);
     tensor->byte_length = tensor->shape.row_bytes * (uint64_t)ne[1] * (uint64_t)matrices;
-    tensor->rule = gns_map_find(&ns_config()->map, tensor->name, tensor->layer, tensor->role);
+    tensor->rule = ns_config_rule(tensor);
     tensor->ours = tensor->rule || gns_is_language_weight(tensor->name);
 }
 

@@ -140,3 +140,10 @@ const struct ns_config *ns_config(void) {
     errno = saved;
     return &config;
 }
+
+const struct gns_rule *ns_config_rule(const struct ns_tensor *tensor) {
+    const struct gns_rule *rule = gns_map_find(&config.map, tensor->name, tensor->layer, tensor->role);
+    if (!rule && !gns_is_language_weight(tensor->name)) return NULL; /* left alone, which is no oversight */
+    const bool matrix = tensor->shape.rows * tensor->shape.matrices > 1;
+    return gns_map_note(&config.map, tensor->name, tensor->layer, tensor->role, tensor->byte_length, matrix);
+}

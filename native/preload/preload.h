@@ -36,6 +36,9 @@ struct ns_config {
 const struct ns_config *ns_config(void);
 /* Whether the map has rows, and whether it places at all; false until it is read: what a process without ggml sees. */
 extern _Atomic bool ns_rows, ns_places;
+struct ns_tensor;
+/* The rule that wins a weight, which the map's warnings then know. Under ns_lock. */
+const struct gns_rule *ns_config_rule(const struct ns_tensor *tensor);
 /* The one line this process may print, and only when something was asked for and not done. */
 void ns_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -142,6 +142,19 @@ static void put_shares(FILE *out) {
     fprintf(out, "],\"placedWorkers\":%d", ns_totals.placed_workers);
 }
 
+struct warning_list {
+    FILE *out;
+    const char *separator;
+};
+
+static void put_map_warning(void *context, const struct gns_error *warning) {
+    struct warning_list *list = context;
+    fprintf(list->out, "%s{\"code\":\"%s\",\"message\":", list->separator, warning->code);
+    put_text(list->out, warning->message);
+    fputs("}", list->out);
+    list->separator = ",";
+}
+
 static void put_warnings(FILE *out) {
     const char *separator = "";
     fputs(",\n\"warnings\":[", out);
@@ -165,6 +178,9 @@ static void put_warnings(FILE *out) {
                      " pages stay on other nodes, because another process maps them\"}", separator, ns_totals.kept_pages);
         separator = ",";
     }
+    struct warning_list list = {out, separator};
+    if (ns_config()->map.noted_bytes) gns_map_warnings(&ns_config()->map, put_map_warning, &list);
+    separator = list.separator;
     if (ns_totals.recut_pages)
         fprintf(out, "%s{\"code\":\"moved-for-workers\",\"message\":\"%" PRIu64 " pages moved for %d workers\"}", separator,
                 ns_totals.recut_pages, ns_totals.placed_workers);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The header-only library places on four nodes: under policies, where MPOL_BIND alone is refused, and where a container
-// refuses all of them. What it says is held against numa_maps and move_pages.
+// The header-only library places on four nodes, of x86-64 and of POWER8 with pages of 64 KiB: under policies, where
+// MPOL_BIND alone is refused, and where a container refuses all of them. What it says is held against numa_maps and
+// move_pages.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,53 +48,80 @@ const expected: Record<string, { answers: readonly number[]; pages: readonly num
   'blk.6.vis_x.weight': { answers: [2], pages: [0, 0, 64, 0] },
 };
 
-const programs = ['header-placement', 'refuse'];
-let machine: LabMachine;
+/** Static: the guest's C library is not the compiler's. */
+const flags = '-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static'.split(' ');
+const machines = [
+  { name: 'x86-4n', compiler: ['cc'], pageSize: 4096 },
+  {
+    name: 'power8-s824',
+    compiler: ['powerpc64le-linux-gnu-gcc', '-mcpu=power8', '-mvsx'],
+    pageSize: 65_536,
+  },
+];
 
-beforeAll(async () => {
-  machine = await bootMachine({ machine: 'x86-4n', ...setting });
+async function install(machine: LabMachine, [command = '', ...words]: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'numashard-header-'));
   try {
-    for (const name of programs) {
+    for (const name of ['header-placement', 'refuse']) {
       const program = join(folder, name);
       const source = join(setting.projectDirectory, 'native', 'test', `${name}.c`);
-      const flags = '-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static'.split(' ');
-      execFileSync('cc', [...flags, '-o', program, source], { stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync(command, [...words, ...flags, '-o', program, source], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
       await machine.writeFile(`/tmp/${name}`, readFileSync(program));
       await machine.execOk(['chmod', '755', `/tmp/${name}`]);
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
+}
 
-afterAll(() => machine?.stop());
-
-async function placed(...refuse: readonly string[]): Promise<Placement> {
+async function placed(machine: LabMachine, refuse: readonly string[]): Promise<Placement> {
   const wrapper = refuse.length > 0 ? ['/tmp/refuse', ...refuse] : [];
   const { stdout } = await machine.execOk([...wrapper, '/tmp/header-placement', map], { user: 1000 });
   return JSON.parse(stdout.toString());
 }
 
-describe('every tensor lies where the map wants it', () => {
-  for (const [what, refuse, method] of [
-    ['by MPOL_BIND', [], 'bind'],
-    ['by MPOL_PREFERRED, where MPOL_BIND is refused by its mode', ['bind'], 'preferred'],
-    ['by first touch from pinned threads, where a container refuses every policy', ['policy'], 'first-touch'],
-  ] as const) {
-    it(what, async () => {
-      const found = await placed(...refuse);
-      expect(found.method).toBe(method);
-      expect(found.refused).toBe(0);
-      expect(found.tensors.map(({ name, numaMaps }) => [name, numaMaps])).toEqual(
-        Object.entries(expected).map(([name, { pages }]) => [name, pages]),
-      );
-      for (const { name, answer } of found.tensors) expect(expected[name]?.answers, name).toContain(answer);
-      expectStatistics(found, method === 'first-touch');
-      expect(found.afterCleanup).toBe(0);
+describe.each(machines)(
+  'on $name every tensor lies where the map wants it',
+  ({ name, compiler, pageSize }) => {
+    let machine: LabMachine;
+    beforeAll(async () => {
+      machine = await bootMachine({ machine: name, ...setting });
+      await install(machine, compiler);
     });
-  }
-});
+    afterAll(() => machine?.stop());
+
+    for (const [what, refuse, method] of [
+      ['by MPOL_BIND', [], 'bind'],
+      ['by MPOL_PREFERRED, where MPOL_BIND is refused by its mode', ['bind'], 'preferred'],
+      [
+        'by first touch from pinned threads, where a container refuses every policy',
+        ['policy'],
+        'first-touch',
+      ],
+    ] as const) {
+      it(what, async () => {
+        const found = await placed(machine, refuse);
+        expect([found.method, found.pageSize, found.refused]).toEqual([method, pageSize, 0]);
+        expect(found.tensors.map(({ name, numaMaps }) => [name, numaMaps])).toEqual(
+          Object.entries(expected).map(([name, { pages }]) => [name, pages]),
+        );
+        for (const { name, answer } of found.tensors) expect(expected[name]?.answers, name).toContain(answer);
+        expectStatistics(found, method === 'first-touch');
+        expect(found.afterCleanup).toBe(0);
+      });
+    }
+
+    it('unless the map names a node that is not there: then nothing is placed', async () => {
+      const { exitCode, stderr } = await machine.exec(['/tmp/header-placement', 'attn:node3,ffn:node4']);
+      expect(exitCode).toBe(1);
+      expect(stderr.toString()).toMatch(
+        /column 20, rule 'ffn:node4': this machine has no node 4.*\[map-node\]/,
+      );
+    });
+  },
+);
 
 /** get_stats against the sum over numa_maps and against move_pages; where that is refused nothing is claimed. */
 function expectStatistics(found: Placement, isBlind: boolean): void {
@@ -108,9 +136,3 @@ function expectStatistics(found: Placement, isBlind: boolean): void {
   expect(inPages(found.unknown)).toBe(isBlind ? 9 * 64 : 0);
   expect(found.misplaced).toBe(0);
 }
-
-it('a node that this machine lacks is refused before anything is placed', async () => {
-  const { exitCode, stderr } = await machine.exec(['/tmp/header-placement', 'attn:node3,ffn:node4']);
-  expect(exitCode).toBe(1);
-  expect(stderr.toString()).toMatch(/column 20, rule 'ffn:node4': this machine has no node 4.*\[map-node\]/);
-});

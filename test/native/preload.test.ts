@@ -169,6 +169,23 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
       },
     );
 
+    it('reports what the map may not have meant, of the weights that it saw', () => {
+      const env = { GGML_NUMA_SHARD_MAP: 'name=no"thing\\:0,*:rows,*:rows' };
+      expect(built.run('computing', env)).toEqual(done);
+      const report = built.readReport();
+      expect(findReportProblem(report)).toBeNull();
+      expect(report).toMatchObject({
+        warnings: [
+          {
+            code: 'rule-matches-nothing',
+            message: expect.stringContaining("column 1, rule 'name=no\"thing\\:0'"),
+          },
+          { code: 'rule-never-wins', message: expect.stringContaining('column 25') },
+          { code: 'rule-overlap', message: expect.stringContaining('the rule at column 18') },
+        ],
+      });
+    });
+
     it('says once that the report cannot be written, and goes on', () => {
       const env = { GGML_NUMA_SHARD_REPORT: '/nowhere/report.json' };
       expect(built.run('computing', env)).toEqual(
