@@ -4,10 +4,17 @@
 import { existsSync } from 'node:fs';
 import { crossPackages } from './package/targets.mjs';
 
-/** For `npm start`: a program or a file, and its package. @type {Readonly<Record<string, string>>} */
-export const startPackages = {
+/** For `npm run build`: a program or a file, and its package. @type {Readonly<Record<string, string>>} */
+const buildPackages = {
   gcc: 'gcc',
   '/usr/include/stdio.h': 'libc6-dev',
+};
+
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** For `npm start` in an emulated machine. @type {Readonly<Record<string, string>>} */
+export const startPackages = {
+  ...buildPackages,
   'qemu-system-x86_64': 'qemu-system-x86',
   mke2fs: 'e2fsprogs',
   debugfs: 'e2fsprogs',
@@ -17,7 +24,7 @@ export const startPackages = {
   tar: 'tar',
   xz: 'xz-utils',
   setpriv: 'util-linux',
-  '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
+  [keyring]: 'debian-archive-keyring',
 };
 
 /** As compilers name it. @type {Partial<Record<string, string>>} */
@@ -59,6 +66,19 @@ function crossCompiler(target, architecture) {
     [`${target}-gcc`]: `gcc-${target}`,
     [`/usr/${target}/include/stdio.h`]: `libc6-dev-${architecture}-cross`,
   };
+}
+
+/**
+ * For `npm start` on a machine of several nodes, which needs no emulation: a llama-bench on PATH, or what it takes to
+ * fetch Debian's. Other distributions have no apt to fetch it with; `numashard lab demo` says what to do there.
+ * @param {string} path $PATH
+ * @param {(file: string) => boolean} exists
+ * @returns {Readonly<Record<string, string>>}
+ */
+export function packagesForOwnNodes(path, exists = existsSync) {
+  const hasLlama = path.split(':').some((directory) => exists(`${directory}/llama-bench`));
+  if (hasLlama || !exists('/usr/bin/apt-get')) return buildPackages;
+  return { ...buildPackages, 'dpkg-deb': 'dpkg', [keyring]: 'debian-archive-keyring' };
 }
 
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */

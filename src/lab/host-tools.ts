@@ -37,7 +37,11 @@ export function missingLabTools(
   besides: readonly HostTool[],
   directories: readonly string[] = toolDirectories,
 ): string[] {
-  const missing = [...always, ...besides]
+  return missingTools([...always, ...besides], directories);
+}
+
+function missingTools(tools: readonly HostTool[], directories: readonly string[]): string[] {
+  const missing = tools
     .filter((tool) => !findTool(tool, directories))
     .map((tool): string => neededTools[tool]);
   if (!existsSync(debianKeyring)) missing.push('debian-archive-keyring');
@@ -46,7 +50,12 @@ export function missingLabTools(
 
 /** Throws `lab-missing-tool` with what to install, before any work is begun. */
 export function requireLabTools(besides: readonly HostTool[]): void {
-  const missing = missingLabTools(besides);
+  requireTools([...always, ...besides]);
+}
+
+/** The same of some of them only. Debian's keyring always belongs to them. */
+export function requireTools(tools: readonly HostTool[]): void {
+  const missing = missingTools(tools, toolDirectories);
   if (missing.length === 0) return;
   throw new NumashardError(
     'lab-missing-tool',

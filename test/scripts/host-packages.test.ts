@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The packages that set-up installs are those that the lab asks for, and a compiler.
 import { expect, it } from 'vitest';
-import { missingPackages, startPackages, testPackages } from '../../scripts/host-packages.mjs';
+import {
+  missingPackages,
+  packagesForOwnNodes,
+  startPackages,
+  testPackages,
+} from '../../scripts/host-packages.mjs';
 import { debianKeyring, missingLabTools, neededTools } from '../../src/lab/host-tools.js';
 
 it('has everything the lab needs, under the same names', () => {
@@ -33,4 +38,12 @@ it('names a missing package once, and looks in the folders that a user’s PATH 
   expect(
     missingPackages(startPackages, '/opt/bin', (file) => !file.includes('gcc') || file === '/opt/bin/gcc'),
   ).toEqual([]);
+});
+
+it('asks for no emulation where there are several nodes, and only on Debian for what fetches llama.cpp', () => {
+  const names = (...files: string[]) =>
+    Object.values(packagesForOwnNodes('/opt/bin:/usr/bin', (file) => files.includes(file)));
+  expect(names('/usr/bin/apt-get')).toEqual(['gcc', 'libc6-dev', 'dpkg', 'debian-archive-keyring']);
+  expect(names('/usr/bin/apt-get', '/opt/bin/llama-bench')).toEqual(['gcc', 'libc6-dev']);
+  expect(names()).toEqual(['gcc', 'libc6-dev']);
 });

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 // numashard lab demo: llama.cpp by itself, with --numa distribute, and under numashard, held side by side; on
-// this machine where it has several nodes and a llama-bench, else in the emulated one.
+// this machine where it has several nodes, else in the emulated one.
 import { spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { basename, join } from 'node:path';
+import { NumashardError } from '../../errors.js';
 import { bootMachine } from '../../lab/boot.js';
 import { type DemoHost, runDemo } from '../../lab/demo.js';
 import { resolveModel } from '../../lab/demo-model-file.js';
+import { type DebianLlama, prepareDebianLlama } from '../../lab/debian-llama.js';
 import { type Comparison, renderComparison } from '../../report/comparison.js';
 import { drawComparison } from '../../report/comparison-svg.js';
+import { findProgram } from '../../runtime/find-program.js';
 import { readTopology } from '../../topology/read-topology.js';
 import type { CommandContext } from '../context.js';
 import { labProgress } from '../lab-progress.js';
@@ -34,12 +36,7 @@ const guestEnvironment = {
 export async function runLabDemo(context: CommandContext, options: LabDemoOptions): Promise<void> {
   const started = performance.now();
   const topology = await readTopology();
-  const isHere = topology.nodes.length > 1 && !options.emulated && (await findOnPath('llama-bench', context));
-  if (topology.nodes.length > 1 && !isHere && !options.emulated) {
-    context.stderr(
-      'numashard: no llama-bench on PATH (Debian: llama.cpp-tools): showing it in an emulated machine\n',
-    );
-  }
+  const isHere = topology.nodes.length > 1 && !options.emulated;
   const comparison = isHere ? await demoHere(context, options) : await demoInLab(context, options);
   if (options.svg) await writeFile(options.svg, drawComparison(comparison));
   const seconds = (performance.now() - started) / 1000;
@@ -91,6 +88,8 @@ async function demoInLab(context: CommandContext, options: LabDemoOptions): Prom
 }
 
 async function demoHere(context: CommandContext, options: LabDemoOptions): Promise<Comparison> {
+  const llama = await findLlamaBench(context);
+  const env = llama === null ? context.env : withPath(context.env, llama.binDirectory);
   const model = await resolveModel(options.model, join(context.cacheDirectory, 'lab'));
   const directory = await mkdtemp(join(tmpdir(), 'numashard-demo-'));
   try {
@@ -99,17 +98,42 @@ async function demoHere(context: CommandContext, options: LabDemoOptions): Promi
       model,
       numashard: [process.execPath, join(context.projectDirectory, 'bin', 'numashard')],
       readText: (path) => readFile(path, 'utf8'),
-      run: (command) => runHere(command, context),
+      run: (command) => runHere(command, { ...context, env }),
     };
     const runs = await runDemo(host, options.threads, announce(context));
     return {
       title: `Where ${basename(model)} lies, by the kernel`,
-      subtitle: `this machine, llama-bench from PATH, ${options.threads} threads, warm page cache`,
+      subtitle: `this machine; ${llama === null ? 'llama-bench from PATH' : `Debian's llama.cpp ${versionNumber(llama.version)}`}; ${options.threads} threads; warm page cache`,
       runs,
     };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** null: there is one on PATH. Otherwise Debian's, in the cache. */
+async function findLlamaBench(context: CommandContext): Promise<DebianLlama | null> {
+  const { PATH } = context.env;
+  if ((await findProgram('llama-bench', PATH)) !== null) return null;
+  const progress = labProgress(context);
+  try {
+    return await prepareDebianLlama(join(context.cacheDirectory, 'lab'), progress.show);
+  } catch (cause) {
+    if (!(cause instanceof NumashardError)) throw cause;
+    const message = `no llama-bench on PATH, and Debian's cannot be had here: ${cause.message}`;
+    throw new NumashardError('lab-missing-tool', message, {
+      exitCode: 4,
+      hint: 'put one on PATH (Debian: llama.cpp-tools; github.com/ggml-org/llama.cpp/releases), or --emulated, which needs QEMU',
+      cause,
+    });
+  } finally {
+    progress.clear();
+  }
+}
+
+function withPath(env: CommandContext['env'], directory: string): CommandContext['env'] {
+  const { PATH } = env;
+  return { ...env, PATH: PATH ? `${directory}:${PATH}` : directory };
 }
 
 /** `1:0.7.0+dfsg-2` → `0.7.0`: of a Debian version what its author gave it. */
@@ -119,18 +143,6 @@ function versionNumber(text: string): string {
 
 function announce({ stderr }: CommandContext): (name: string, index: number, count: number) => void {
   return (name, index, count) => stderr(`${index}/${count} ${name}\n`);
-}
-
-async function findOnPath(program: string, { env }: CommandContext): Promise<boolean> {
-  for (const directory of (env['PATH'] ?? '').split(delimiter)) {
-    try {
-      await access(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      // The next directory may have it.
-    }
-  }
-  return false;
 }
 
 function runHere(command: readonly string[], { env, stderr }: CommandContext): Promise<number> {
