@@ -100,10 +100,10 @@ function readReport(file) {
 async function prepareGuest() {
   const load = (/** @type {string} */ module) =>
     import(new URL(`../dist/lab/${module}`, import.meta.url).href);
-  const [{ prepareGuestImage }, { loadMachine, kernelNames }, { prepareHostLlama }] = await Promise.all([
+  const [{ prepareGuestImage }, { loadMachine, kernelNames }, { prepareDebianLlama }] = await Promise.all([
     load('guest-image.js'),
     load('machine.js'),
-    load('host-llama.js'),
+    load('debian-llama.js'),
   ]);
   process.stdout.write('\n');
   const systems = [
@@ -119,7 +119,7 @@ async function prepareGuest() {
       );
     });
   }
-  await prepare("Debian's llama.cpp for this machine", () => prepareHostLlama(labCache));
+  await prepare("Debian's llama.cpp for this machine", () => prepareDebianLlama(labCache));
   await prepare("node-llama-cpp's libraries", () => nodeLlamaLibraries(labCache));
 }
 

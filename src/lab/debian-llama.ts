@@ -23,7 +23,10 @@ export interface DebianLlama {
   readonly version: string;
 }
 
-export async function prepareDebianLlama(directory: string, onProgress?: OnLabProgress): Promise<DebianLlama> {
+export async function prepareDebianLlama(
+  directory: string,
+  onProgress?: OnLabProgress,
+): Promise<DebianLlama> {
   const architecture = endianness() === 'LE' ? architectures[process.arch] : undefined;
   if (architecture === undefined) {
     throw new NumashardError('lab-failed', `Debian has no llama.cpp for ${process.arch}`, { exitCode: 4 });
