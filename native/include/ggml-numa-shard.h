@@ -570,9 +570,9 @@ static int gns_is_foreign(const char *name) {
     return 0;
 }
 
-/* Nor KV or recurrent state: what roles, layers and `*` speak of. */
+/* Nor KV or recurrent state, nor a compute buffer ("compute"): what roles, layers and `*` speak of. */
 GNS_API int gns_is_language_weight(const char *name) {
-    return !gns_is_foreign(name) && !gns_glob_match("cache_*", name);
+    return !gns_is_foreign(name) && !gns_glob_match("cache_*", name) && strcmp(name, "compute") != 0;
 }
 
 /* Whether a word between '.' and '_' is norm, norm2, enorm, hnorm or ln. */

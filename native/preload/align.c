@@ -36,15 +36,27 @@ NS_EXPORT size_t ggml_backend_buft_get_alignment(void *buffer_type) {
     return page;
 }
 
+/* glibc gives memory of its own to what is larger (DEFAULT_MMAP_THRESHOLD_MAX), and from the heap what is smaller than
+ * anything freed before. Advice and policies on heap would outlive the weights and split it: so we ask for so much, of
+ * which what nobody touches costs nothing. */
+#define NS_ALWAYS_MAPPED (4 * 1024 * 1024 * sizeof(long))
+
+static void *fresh_pages(size_t size) {
+    void *memory = NULL;
+    const size_t page = ns_machine()->page_size;
+    if (size < NS_ALWAYS_MAPPED && posix_memalign(&memory, page, NS_ALWAYS_MAPPED) == 0) return memory;
+    return posix_memalign(&memory, page, size) == 0 ? memory : NULL;
+}
+
 /* Freed by ggml_aligned_free(), which is free() on Linux; with libhbw (GGML_CPU_HBM) it is not. */
 NS_EXPORT void *ggml_aligned_malloc(size_t size) {
     static struct ns_hook hook = {.name = "ggml_aligned_malloc"};
-    void *(*real)(size_t), *memory = NULL;
+    void *(*real)(size_t);
     *(void **)&real = ns_hook_real(&hook, __builtin_return_address(0), NULL);
     const bool pages = step >= NS_SIZES_PADDED && !ns_symbol_of((void *)real, "hbw_posix_memalign");
     if (step == NS_BEFORE_SIZES) step = NS_HANDS_OFF;
     if (!pages) return real ? real(size) : NULL;
-    if (posix_memalign(&memory, ns_machine()->page_size, size) != 0) return NULL;
-    step = NS_MEMORY_ALIGNED;
+    void *memory = fresh_pages(size);
+    if (memory) step = NS_MEMORY_ALIGNED;
     return memory;
 }

@@ -54,6 +54,35 @@ static void interleave(uintptr_t start, uintptr_t end) {
     if (end > start && shares->count > 1) ns_mbind((void *)start, end - start, NS_MPOL_INTERLEAVE, &nodes); // NOLINT
 }
 
+/* A `name=` rule speaks of this buffer, or of this part of one: instead of being interleaved its pages are brought
+ * into being where the rule says. No worker owns rows of it, so `rows` means page by page in turn. */
+static bool place_named(struct ns_tensor *entry) {
+    entry->rule = gns_map_find(&ns_config()->map, entry->name, -1, GNS_ROLE_OTHER);
+    if (!entry->rule || !entry->on_host || !entry->byte_length || ns_config()->observe) return false;
+    const size_t mask = ns_machine()->page_size - 1;
+    const uintptr_t start = entry->address & ~mask, end = (entry->address + entry->byte_length + mask) & ~mask;
+    entry->layer = -1;
+    entry->role = GNS_ROLE_OTHER;
+    entry->shape.rows = entry->shape.matrices = entry->shape.group = 1;
+    entry->shape.row_bytes = entry->byte_length;
+    entry->shape.cut = GNS_CUT_NONE;
+    struct ns_tensor *kept = ns_registry_add(entry);
+    ns_mbind((void *)start, end - start, NS_MPOL_DEFAULT, NULL); // NOLINT: an address is what we were given
+    if (kept) ns_place(kept);
+    return true;
+}
+
+/* Of the cache a rule may name single tensors, `cache_k_l0`: such a one is listed apart from its buffer. */
+static void cache_tensor(const struct ns_ggml *ggml, const struct ns_tensor_view *view, const char *name,
+                         const char *type_name, uintptr_t address) {
+    struct ns_tensor part = {.kind = NS_OTHER, .is_part = true, .handle = view->buffer, .on_host = true, .file = ""};
+    part.address = address;
+    part.byte_length = ggml->alloc_size(view->buffer, view);
+    snprintf(part.name, sizeof part.name, "%s", name);
+    snprintf(part.buffer, sizeof part.buffer, "%s", type_name);
+    place_named(&part);
+}
+
 static bool other_buffer(const struct ns_ggml *ggml, void *handle, const char *name, const char *type_name, bool host) {
     /* Elsewhere than in this memory, asking for the address may be a question over a network. */
     const uintptr_t start = host ? (uintptr_t)ggml->base(handle) : 0, size = ggml->size(handle);
@@ -62,6 +91,7 @@ static bool other_buffer(const struct ns_ggml *ggml, void *handle, const char *n
     entry.file = "";
     snprintf(entry.name, sizeof entry.name, "%s", name);
     snprintf(entry.buffer, sizeof entry.buffer, "%s", type_name);
+    if (place_named(&entry)) return true;
     if (host && !ns_config()->observe) interleave(start, start + size);
     ns_registry_add(&entry);
     return true;
@@ -117,7 +147,8 @@ static void weight(const struct ns_ggml *ggml, const struct ns_tensor_view *view
     snprintf(tensor.buffer, sizeof tensor.buffer, "%s", type_name);
     memcpy(tensor.ne, view->ne, sizeof tensor.ne);
     tensor.address = address;
-    tensor.file = "";
+    tensor.file = ns_model_path();
+    tensor.model = ns_model_id();
     tensor.repacked = strstr(type_name, "REPACK") != NULL;
     tensor.shape.row_bytes = row_bytes(ggml, view, type_name);
     const bool may_be_mapped = host && !tensor.repacked && view->buffer != unmapped;
@@ -148,8 +179,10 @@ static void announce(const struct ns_ggml *ggml, const struct ns_tensor_view *te
     pthread_mutex_lock(&ns_lock);
     if (!ns_totals.was_recut) ns_totals.placed_workers = ns_config()->share_sum;
     if (ggml->usage(buffer) == NS_USAGE_COMPUTE) is_loaded = other_buffer(ggml, buffer, "compute", type_name, host);
-    else if (strncmp(name, "cache_", 6) == 0) is_loaded = other_buffer(ggml, buffer, "kv", type_name, host);
-    else weight(ggml, tensor, name, type_name, host, address);
+    else if (strncmp(name, "cache_", 6) == 0) {
+        is_loaded = other_buffer(ggml, buffer, "kv", type_name, host);
+        if (host) cache_tensor(ggml, tensor, name, type_name, address);
+    } else weight(ggml, tensor, name, type_name, host, address);
     pthread_mutex_unlock(&ns_lock);
     if (is_loaded) ns_report_write();
 }

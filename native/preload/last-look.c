@@ -65,7 +65,7 @@ void ns_last_look(const void *handle) {
     if (!ns_graph_count()) return;
     for (size_t i = 0; i < ns_registry_count(); i++) {
         const struct ns_tensor *tensor = ns_registry_at(i);
-        if (tensor->handle == handle && tensor->kind == NS_OTHER && tensor->on_host) look_at(tensor);
+        if (tensor->handle == handle && tensor->kind == NS_OTHER && !tensor->is_part && tensor->on_host) look_at(tensor);
     }
 }
 

@@ -147,6 +147,10 @@ struct ns_vma {
 };
 bool ns_vma_at(uintptr_t address, struct ns_vma *out);
 
+/* ---- models.c: which model a weight belongs to; under ns_lock ---- */
+int ns_model_id(void);            /* of the model that this thread loads */
+const char *ns_model_path(void); /* its first file; "" unknown */
+
 /* ---- registry.c: what ggml announced; all under ns_lock ---- */
 enum ns_kind { NS_WEIGHT, NS_OTHER };
 struct ns_tensor {
@@ -155,6 +159,7 @@ struct ns_tensor {
     void *handle; /* ggml's buffer */
     enum ns_kind kind;
     bool mapped;    /* inside a file mapping */
+    bool is_part;   /* of a KV buffer that is listed as a whole, too */
     bool overlaid;  /* its pages are private memory of ours */
     bool placed;    /* its pages were put where the map wants them */
     bool on_host;
@@ -165,7 +170,8 @@ struct ns_tensor {
     uintptr_t address;
     uint64_t byte_length;
     uint64_t file_offset; /* where mapped */
-    const char *file;     /* interned */
+    const char *file;     /* interned: what is mapped, else the first of its model's files */
+    int model;
     int layer;
     enum gns_role role;
     const struct gns_rule *rule;

@@ -39,7 +39,8 @@ static const char *cut_name(enum gns_cut cut) {
 }
 
 static void put_tensor(FILE *out, const struct ns_tensor *tensor) {
-    fputs("{\"model\":0,\"name\":", out);
+    if (tensor->kind == NS_WEIGHT) fprintf(out, "{\"model\":%d,\"name\":", tensor->model);
+    else fputs("{\"model\":null,\"name\":", out); /* ggml does not say for which model a buffer is */
     put_text(out, tensor->name);
     fputs(",\"buffer\":", out);
     put_text(out, tensor->buffer);
@@ -80,20 +81,46 @@ static void put_tensors(FILE *out, const char *key, enum ns_kind kind) {
     fputs("]", out);
 }
 
-static void put_files(FILE *out) {
+/* The first weight for which `is_same` holds is the one at `index` itself. */
+static bool is_first(size_t index, bool (*is_same)(const struct ns_tensor *, const struct ns_tensor *)) {
+    for (size_t i = 0; i < index; i++)
+        if (ns_registry_at(i)->kind == NS_WEIGHT && is_same(ns_registry_at(i), ns_registry_at(index))) return false;
+    return true;
+}
+
+static bool same_model(const struct ns_tensor *one, const struct ns_tensor *other) { return one->model == other->model; }
+static bool same_file(const struct ns_tensor *one, const struct ns_tensor *other) {
+    return one->model == other->model && one->file == other->file;
+}
+
+static void put_files(FILE *out, int model) {
     const char *separator = "", *last = NULL;
-    fputs(",\n\"models\":[{\"id\":0,\"files\":[", out);
     for (size_t i = 0; i < ns_registry_count(); i++) {
         const struct ns_tensor *tensor = ns_registry_at(i);
-        bool seen = !tensor->mapped || tensor->file == last;
-        for (size_t j = 0; j < i && !seen; j++) seen = ns_registry_at(j)->mapped && ns_registry_at(j)->file == tensor->file;
-        last = tensor->mapped ? tensor->file : last;
-        if (seen) continue;
+        if (tensor->kind != NS_WEIGHT || tensor->model != model || tensor->file == last || !*tensor->file) continue;
+        last = tensor->file;
+        if (!is_first(i, same_file)) continue;
         fputs(separator, out);
         put_text(out, tensor->file);
         separator = ",";
     }
-    fputs("]}]", out);
+}
+
+static void put_models(FILE *out) {
+    const char *separator = "";
+    int last = -1;
+    fputs(",\n\"models\":[", out);
+    for (size_t i = 0; i < ns_registry_count(); i++) {
+        const struct ns_tensor *tensor = ns_registry_at(i);
+        if (tensor->kind != NS_WEIGHT || tensor->model == last) continue;
+        last = tensor->model;
+        if (!is_first(i, same_model)) continue;
+        fprintf(out, "%s\n{\"id\":%d,\"files\":[", separator, tensor->model);
+        put_files(out, tensor->model);
+        fputs("]}", out);
+        separator = ",";
+    }
+    fputs("]", out);
 }
 
 static void put_workers(FILE *out) {
@@ -108,7 +135,8 @@ static void put_workers(FILE *out) {
         bool known = false;
         for (int i = 0; i < seen_count && !known; i++) known = seen[i] == worker->threads;
         if (!known && seen_count < 16) seen[seen_count++] = worker->threads;
-        fprintf(out, "%s\n{\"index\":%d,\"tid\":%d,\"node\":", separator, worker->index, (int)worker->tid);
+        fprintf(out, "%s\n{\"index\":%d,\"threads\":%d,\"tid\":%d,\"node\":", separator, worker->index, worker->threads,
+                (int)worker->tid);
         if (worker->home < 0) fputs("null", out);
         else fprintf(out, "%d", worker->home);
         fputs(",\"cpus\":[", out);
@@ -218,7 +246,7 @@ void ns_report_print(FILE *out) {
     fputs(",\"ggmlVersion\":", out);
     if (ns_ggml_version()) put_text(out, ns_ggml_version());
     else fputs("null", out);
-    put_files(out);
+    put_models(out);
     put_totals(out);
     put_shares(out);
     put_workers(out);

@@ -60,7 +60,7 @@ void *ns_next(const char *name) {
 }
 
 static void *find_real(const char *name, void *caller) {
-    const bool of_ggml = strncmp(name, "ggml_", 5) == 0;
+    const bool of_ggml = strncmp(name, "ggml_", 5) == 0 || strncmp(name, "gguf_", 5) == 0;
     void *found = of_ggml ? ns_symbol_of(caller, name) : NULL;
     Dl_info info;
     if (!found) found = ns_next(name);

@@ -15,6 +15,8 @@ NS_THREAD_LOCAL struct {
     uint64_t graph; /* the last graph in which this thread was looked at */
     struct ns_worker *worker;
     int pinned; /* node id + 1 */
+    bool has_mask;
+    cpu_set_t mask; /* that the program gave this worker: --cpu-mask and its kin */
 } self;
 
 struct ns_worker *ns_workers(void) { return atomic_load(&workers); }
@@ -50,8 +52,13 @@ static void pin(int index, int count) {
     int home = shares->nodes[gns_home_share(shares, index, count)];
     if (self.pinned == home + 1) return;
     const struct ns_node *node = ns_node_by_id(home);
-    if (!node || !node->cpu_count || sched_setaffinity(0, sizeof node->cpus, &node->cpus) != 0) return;
-    self.pinned = home + 1;
+    if (!node || !node->cpu_count) return;
+    cpu_set_t cpus = node->cpus;
+    if (self.has_mask) CPU_AND(&cpus, &cpus, &self.mask);
+    if (!CPU_COUNT(&cpus))
+        ns_complain("the CPU mask that the program gave worker %d has no CPU of node %d, where its rows are: it stays inside "
+                    "that mask and reads them from elsewhere; start llama.cpp under taskset instead", index, home);
+    else if (sched_setaffinity(0, sizeof cpus, &cpus) == 0) self.pinned = home + 1;
 }
 
 /* Once per thread and graph. */
@@ -136,12 +143,19 @@ __attribute__((constructor)) static void find_setaffinity(void) {
     *(void **)&real_setaffinity = ns_next("pthread_setaffinity_np");
 }
 
-/* ggml pins by its own rule, and after every graph sets a mask of size 0; under a rows map both are ours. */
+/* ggml pins by its own rule, in masks of as many CPUs as it counts, and after every graph sets one of size 0; under a
+ * rows map both are ours. A whole cpu_set_t is what the user asked for (ggml_thread_apply_affinity): that stands. */
 NS_EXPORT int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *set) {
     static struct ns_hook hook = {.name = "pthread_setaffinity_np"};
     bool is_ggml_cpu = false;
     if (ns_rows) ns_hook_real(&hook, __builtin_return_address(0), &is_ggml_cpu);
-    if (is_ggml_cpu) return 0;
+    const bool is_asked = is_ggml_cpu && size == sizeof *set && CPU_COUNT(set) > 0;
+    if (is_ggml_cpu && !is_asked) return 0;
+    if (is_asked && pthread_equal(thread, pthread_self())) {
+        self.mask = *set;
+        self.has_mask = true;
+        self.pinned = 0;
+    }
     if (!real_setaffinity) find_setaffinity();
     return real_setaffinity ? real_setaffinity(thread, size, set) : ENOSYS;
 }

@@ -217,6 +217,7 @@ static void elsewhere(const char *path) {
     struct ggml_tensor activation = tensor("inp_embd", 10, 10, 1);
     CHECK(ggml_backend_tensor_alloc(buffers[3], &activation, heap) == 0);
     for (size_t i = 0; i < size + 64; i++) CHECK(heap[i] == 42);
+    CHECK(fake_compute(2, 1, NULL) == 2); /* and a report is written */
     for (int i = 0; i < 4; i++) ggml_backend_buffer_free(buffers[i]);
     free(heap);
     munmap(constant, size);

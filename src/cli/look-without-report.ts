@@ -12,12 +12,18 @@ import type { Topology } from '../topology/types.js';
 import { describeStockProcess, joinMappings } from '../verify/stock-process.js';
 import { openModel } from './open-model.js';
 
+export interface LookedAt {
+  readonly report: PreloadReport;
+  /** By id. */
+  readonly models: ReadonlyMap<number, Model>;
+}
+
 /** `reportPath`: where none was, for the message. Throws `report-unreadable` where no model is mapped either. */
 export async function lookWithoutReport(
   pid: number,
   topology: Topology,
   reportPath: string,
-): Promise<{ report: PreloadReport; model: Model | null }> {
+): Promise<LookedAt> {
   if (!existsSync(`/proc/${pid}`)) {
     throw new NumashardError('process-gone', `there is no process ${pid}`, { hint: 'check the process id' });
   }
@@ -39,7 +45,7 @@ export async function lookWithoutReport(
   const masks = await readThreadMasks(pid);
   const command = readLlamaCommand(argv, env, { hardwareThreads: topology.limits.cpus.length });
   const report = describeStockProcess({ pid, models, mappings, masks, command, topology });
-  return { report, model: models[0] ?? null };
+  return { report, models: new Map(models.map((model, id) => [id, model])) };
 }
 
 /** Each model once, of a split one whichever part is met first; other files and unreadable ones are passed over. */

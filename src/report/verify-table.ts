@@ -55,6 +55,7 @@ export function renderVerification(found: Verification, detail: 'tensors' | 'rol
     ...(found.other.length > 0 ? ['', renderBuffers(found.other)] : []),
     '',
     summarize(found),
+    ...describeModels(found),
     `workers → nodes, their rows local: ${workers || 'none seen'}`,
     ...describeWorst(found.worstRows),
     ...found.warnings.map(({ code, message }) => `warning: ${message} (${code})`),
@@ -82,6 +83,16 @@ function summarize(found: Verification): string {
   if (isObserve(map)) return `${size}: ${local}, ${even} (observed, nothing changed)`;
   const right = formatShare(rightBytes(found), placedBytes);
   return `${size}: ${right} where ${map} puts them (bound ${formatShare(localShareBound, 1)}), ${local}, ${even}`;
+}
+
+/** Where a process holds several, a line for each: its files, and how much of it lies where the map says. */
+function describeModels({ models, tensors, map }: Verification): string[] {
+  if (models.length < 2) return [];
+  return models.map(({ id, files }) => {
+    const sums = addUp(tensors.filter(({ model }) => model === id));
+    const right = isObserve(map) ? '' : `, ${formatShare(rightBytes(sums), sums.placedBytes)} right`;
+    return `model ${id}: ${files.join(', ') || 'file unknown'}: ${formatBytes(sums.placedBytes)}${right}`;
+  });
 }
 
 type Row = { readonly label: string } & Pick<

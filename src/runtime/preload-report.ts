@@ -6,7 +6,8 @@ import type { CutKind } from '../shardmap/types.js';
 import { findReportProblem } from './report-problem.js';
 
 export interface ReportedTensor {
-  readonly model: number;
+  /** Id in `models`; null for KV and compute buffers, whose model ggml does not tell. */
+  readonly model: number | null;
   readonly name: string;
   readonly buffer: string;
   readonly cut: CutKind;
@@ -23,6 +24,8 @@ export interface ReportedTensor {
 
 export interface ReportedWorker {
   readonly index: number;
+  /** Workers in the last graph in which it was one. */
+  readonly threads: number;
   readonly tid: number;
   /** Where it was pinned; null where it was not. */
   readonly node: number | null;

@@ -71,7 +71,7 @@ const bytesByNode: Check = (value, where) => {
 };
 
 const buffer = object({
-  model: whole(),
+  model: nullOr(whole()),
   name: text,
   buffer: text,
   cut: oneOf('rows', 'rows-repacked', 'rows-repacked-experts', 'matrices', 'none'),
@@ -90,7 +90,7 @@ const placed: Check = (value, where) => {
   return inHostMemory === true && address === null ? wrong(address, `${where}.address`, 'an address') : null;
 };
 
-const tensor = object({ shape: list(whole(1), 4) });
+const tensor = object({ model: whole(), shape: list(whole(1), 4) });
 
 const threads: Check = (value, where) =>
   typeof value === 'string'
@@ -119,6 +119,7 @@ const checkReport = object({
   workers: list(
     object({
       index: whole(0, maxWorkers),
+      threads: whole(1, maxWorkers),
       tid: whole(1, maxPid),
       node: nullOr(whole()),
       cpus: list(whole()),

@@ -68,7 +68,7 @@ export function matchRole(written: Role, role: Role): Match | 'no' {
 
 const ffnParts: ReadonlySet<Role> = new Set(['experts', 'shared', 'router']);
 
-/** Not KV or recurrent state, not an image or audio encoder, not an adapter: those go by `name=` alone. */
+/** Not KV or recurrent state, not a compute buffer, not an image or audio encoder, not an adapter: those go by `name=` alone. */
 export function isLanguageWeight(name: string): boolean {
-  return !/^(?:cache_|mm\.|v\.|a\.|mtmd\.|resampler\.)|\.lora_[ab]$/.test(name);
+  return !/^(?:cache_|compute$|mm\.|v\.|a\.|mtmd\.|resampler\.)|\.lora_[ab]$/.test(name);
 }

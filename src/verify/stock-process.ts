@@ -112,9 +112,16 @@ function findWorkers({ pid, masks, command, topology }: StockProcess): ReportedW
   // On one node ggml_is_numa() is false, and distribute does nothing.
   if (first === undefined || homes.length < 2) return null;
   if (others.length < Math.max(1, count - 1) || !isDistributed) return null;
+  const threads = others.length + 1;
   return [
-    { index: 0, tid: pid, node: first.id, cpus: [] },
-    ...others.map((mask, index) => ({ index: index + 1, tid: mask.tid, node: homeOf(mask), cpus: [] })),
+    { index: 0, threads, tid: pid, node: first.id, cpus: [] },
+    ...others.map((mask, index) => ({
+      index: index + 1,
+      threads,
+      tid: mask.tid,
+      node: homeOf(mask),
+      cpus: [],
+    })),
   ];
 }
 

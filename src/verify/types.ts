@@ -13,7 +13,7 @@ export interface RowBytes {
 }
 
 export interface VerifiedTensor {
-  readonly model: number;
+  readonly model: number | null;
   readonly name: string;
   readonly role: Role;
   readonly buffer: string;

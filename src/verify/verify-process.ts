@@ -8,6 +8,7 @@ import type { PageHelper } from '../runtime/page-helper.js';
 import { PageRuns } from '../runtime/page-runs.js';
 import type { PreloadReport, ReportedTensor } from '../runtime/preload-report.js';
 import { newerThanTested } from '../runtime/tested-with.js';
+import { readThreadMasks } from '../runtime/thread-masks.js';
 import { shapeOf } from '../shardmap/cut.js';
 import { findRule, isLanguageWeight } from '../shardmap/find-rule.js';
 import { localShareBound } from '../shardmap/pages.js';
@@ -29,8 +30,8 @@ export interface VerifyInput {
   readonly helper: PageHelper;
   /** Where the threads were seen while they computed. */
   readonly samples: ThreadSamples;
-  /** The model as its file tells it, for roles; without it names alone decide. */
-  readonly model: Model | null;
+  /** By id, the models as their files tell them, for roles; where one is missing names alone decide. */
+  readonly models: ReadonlyMap<number, Model>;
   /** Whether each tensor's pages are to be listed. */
   readonly listsPages?: boolean;
 }
@@ -41,7 +42,8 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const { weights, buffers, elsewhere } = sortOut(report);
   const pages = await findPages(helper, report.pid, [...weights, ...buffers].map(stretchOf));
   const placements = expectedPlacements(input, weights);
-  const located = locateWorkers({ report, topology, samples, lastCpus });
+  const masks = new Map((await readThreadMasks(report.pid)).map(({ tid, cpus }) => [tid, cpus]));
+  const located = locateWorkers({ report, topology, samples, lastCpus, masks });
   const homes = homesOf(report, located);
   const nowhere = new PageRuns(0, topology.pageSize, []);
   const verified = weights.flatMap((tensor, index) => {
@@ -111,20 +113,23 @@ function stretchOf({ address, byteLength }: ReportedTensor): { start: number; by
 
 /** The map resolved for exactly what was announced: addresses stand in for file offsets. */
 function expectedPlacements(
-  { report, topology, model }: VerifyInput,
+  { report, topology, models }: VerifyInput,
   weights: readonly ReportedTensor[],
 ): Placement[] {
-  const roles = new Map(model?.tensors.map((tensor) => [tensor.name, tensor]));
+  const known = [...models].map(
+    ([id, { tensors }]) => [id, new Map(tensors.map((one) => [one.name, one]))] as const,
+  );
+  const roles = new Map(known);
   const reported = new Map<ModelTensor, ReportedTensor>();
   const tensors = weights.map((tensor): ModelTensor => {
-    const { layer, role } = roles.get(tensor.name) ?? classifyTensor(tensor.name);
+    const { layer, role } = roles.get(tensor.model ?? -1)?.get(tensor.name) ?? classifyTensor(tensor.name);
     const { name, byteLength, shape = [], address } = tensor;
-    const known = { name, layer, role, type: '', shape, byteLength, file: '', fileOffset: address ?? 0 };
-    reported.set(known, tensor);
-    return known;
+    const announced = { name, layer, role, type: '', shape, byteLength, file: '', fileOffset: address ?? 0 };
+    reported.set(announced, tensor);
+    return announced;
   });
-  const announced: Model = {
-    architecture: model?.architecture ?? 'unknown',
+  const all: Model = {
+    architecture: 'unknown',
     // Layers past the last were refused when the map was taken up; here every rule may stand.
     blockCount: Number.MAX_SAFE_INTEGER,
     byteLength: 0,
@@ -132,7 +137,7 @@ function expectedPlacements(
     tensors,
   };
   return [
-    ...resolveShardMap(parseShardMap(report.map), announced, {
+    ...resolveShardMap(parseShardMap(report.map), all, {
       ...machineNodes(topology),
       shares: usesRows(report) ? report.shares : [],
       workers: report.placedWorkers,

@@ -11,6 +11,8 @@ export interface WorkerSources {
   readonly samples: ThreadSamples;
   /** Thread id → the CPU it last ran on. */
   readonly lastCpus: ReadonlyMap<number, number>;
+  /** Thread id → the CPUs to which it is pinned now; none of a thread: not asked. */
+  readonly masks?: ReadonlyMap<number, readonly number[]>;
 }
 
 export type LocatedWorker = Omit<VerifiedWorker, 'rows'>;
@@ -23,13 +25,19 @@ export function locateWorkers(sources: WorkerSources): LocatedWorker[] {
     .sort((left, right) => left.index - right.index);
 }
 
-/** Node of worker i of n, where n is the count for which rows are cut in generation. */
+/**
+ * Node of worker i of n. Prompts may be computed by another number of workers (-tb): n is the number for which rows
+ * were cut if all of these are where they then were, else the first number of which that is so.
+ */
 export function homesOf(
-  { threads, placedWorkers }: PreloadReport,
+  { threads, placedWorkers, workers: reported }: PreloadReport,
   workers: readonly Pick<LocatedWorker, 'index' | 'node'>[],
 ): (number | null)[] {
   const seen = typeof threads === 'object' ? threads.seen : [];
-  const count = seen.includes(placedWorkers) ? placedWorkers : (seen[0] ?? 0);
+  const counts = seen.includes(placedWorkers) ? [placedWorkers, ...seen] : seen;
+  const isCurrent = (count: number): boolean =>
+    reported.every((worker) => worker.index >= count || worker.threads === count);
+  const count = counts.find(isCurrent) ?? counts[0] ?? 0;
   const nodes = new Map(workers.map(({ index, node }) => [index, node]));
   return Array.from({ length: count }, (_, index) => nodes.get(index) ?? null);
 }
@@ -50,9 +58,11 @@ export function unseenWarnings(
 function locate(
   { index, tid, cpus }: ReportedWorker,
   tids: ReadonlySet<number>,
-  { topology, samples, lastCpus }: WorkerSources,
+  { topology, samples, lastCpus, masks }: WorkerSources,
 ): LocatedWorker {
-  const sampled = samples.cpusOf(tid, tids);
+  // A prompt with other workers than generation (-tb) may have had it elsewhere: what counts is where it is pinned now.
+  const mask = masks?.get(tid);
+  const sampled = samples.cpusOf(tid, tids).filter(([cpu]) => mask === undefined || mask.includes(cpu));
   const lastCpu = lastCpus.get(tid);
   // The caller's mask is put back after a graph, so where it was last says little; what it saw itself says more.
   const fallback = index === 0 || lastCpu === undefined ? cpus : [lastCpu];

@@ -111,6 +111,12 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
 
     it('survives weights in memory that cannot be written, of another machine, and of no size', () => {
       expect(built.run('elsewhere')).toEqual(oneLine('blk.0.attn_q.weight stays where llama.cpp put it'));
+      // What is not in this memory is left alone, and listed.
+      const { tensors } = built.readReport() as { tensors: { buffer: string }[] };
+      const remote = tensors.filter(({ buffer }) => buffer === 'RPC');
+      expect(remote).toEqual([
+        expect.objectContaining({ inHostMemory: false, address: null, byteLength: 2_000_000, nodes: {} }),
+      ]);
     });
 
     it('gives weights whole pages, in buffers that are large enough for them', () => {

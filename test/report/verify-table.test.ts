@@ -55,6 +55,18 @@ describe('renderVerification', () => {
     expect(text).toContain("worst: 50.00 % of worker 1's rows of blk.0.ffn_up.weight local");
   });
 
+  it('tells several models apart', () => {
+    const models = [
+      { id: 0, files: ['/models/a.gguf'] },
+      { id: 3, files: [] },
+    ];
+    const tensors = [foundTensor(), foundTensor({ model: 3, misplacedBytes: 2 ** 19 })];
+    const lines = renderVerification(found({ models, tensors }), 'roles').split('\n');
+    expect(lines).toContain('model 0: /models/a.gguf: 1.00 MiB, 100.00 % right');
+    expect(lines).toContain('model 3: file unknown: 1.00 MiB, 50.00 % right');
+    expect(renderVerification(found(), 'roles')).not.toContain('model 0');
+  });
+
   it('under observe claims no placement', () => {
     const text = renderVerification(found({ map: ' observe ', workers: [], worstRows: null }), 'roles');
     expect(text).toContain('(observed, nothing changed)');

@@ -62,6 +62,8 @@ describe('a malformed report', () => {
     [['threads', 'seen'], [1e9], 'threads.seen[0] is 1000000000'],
     [['tensors'], undefined, 'tensors is missing, wanted a list'],
     [['tensors', 0], null, 'tensors[0] is null, wanted an object'],
+    [['tensors', 0, 'model'], null, 'tensors[0].model is null, wanted a whole number'],
+    [['other', 0, 'model'], 'first', 'other[0].model is "first"'],
     [['tensors', 0, 'name'], undefined, 'tensors[0].name is missing'],
     [['tensors', 0, 'cut'], 'columns', 'tensors[0].cut is "columns"'],
     [['tensors', 0, 'group'], 0, 'tensors[0].group is 0'],

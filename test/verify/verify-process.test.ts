@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Exact figures for crafted reports and kernels: one matrix of 16 rows of 1,024 bytes is four pages.
 import { describe, expect, it } from 'vitest';
+import type { Model } from '../../src/model/types.js';
 import type { PreloadReport } from '../../src/runtime/preload-report.js';
 import { verifyProcess } from '../../src/verify/verify-process.js';
 import { model } from '../plan/machines.js';
@@ -14,7 +15,7 @@ async function verify(report: PreloadReport, nodes: readonly number[], options =
     start,
     nodes.map((node) => ({ node, pageCount: 1 })),
   );
-  return verifyProcess({ report, topology, helper, samples: neverSeen, model: null, ...options });
+  return verifyProcess({ report, topology, helper, samples: neverSeen, models: new Map(), ...options });
 }
 
 describe('a dense matrix under rows', () => {
@@ -69,7 +70,8 @@ describe('a dense matrix under rows', () => {
 
   it('goes by the thread count for which the rows were cut, of several seen', async () => {
     const several = craftReport({ threads: { asked: 4, seen: [4, 2] }, placedWorkers: 2 }, [0, 1, 0, 1]);
-    expect((await verify(several, [0, 0, 1, 1])).rows.localBytes).toBe(16_384);
+    const workers = several.workers.map((worker) => ({ ...worker, threads: worker.index < 2 ? 2 : 4 }));
+    expect((await verify({ ...several, workers }, [0, 0, 1, 1])).rows.localBytes).toBe(16_384);
     expect((await verify({ ...several, placedWorkers: 4 }, [0, 1, 0, 1])).rows.localBytes).toBe(16_384);
   });
 
@@ -136,7 +138,7 @@ describe('cuts', () => {
       role: 'output' as const,
     };
     const nodes = [0, 0, 1, 1, 0, 0, 1, 1];
-    const found = await verify(report, nodes, { model: { ...tied, tensors: [output] } });
+    const found = await verify(report, nodes, { models: new Map([[0, { ...tied, tensors: [output] }]]) });
     expect(found.tensors.map(({ role, cut }) => `${role} ${cut}`)).toEqual([
       'output rows',
       'output rows-repacked',
@@ -145,6 +147,26 @@ describe('cuts', () => {
     const untied = await verify(report, nodes);
     expect(untied.tensors.map(({ role, cut }) => `${role} ${cut}`)).toEqual(['embed none', 'embed none']);
   });
+});
+
+it('takes roles from the model that a tensor is of: names repeat', async () => {
+  const [one] = model(1, 34).tensors;
+  const renamed = { ...(one as NonNullable<typeof one>), name: 'token_embd.weight' };
+  const tied = { ...model(1, 34), tensors: [{ ...renamed, role: 'output' as const }] };
+  const looked = { ...model(1, 34), tensors: [{ ...renamed, role: 'embed' as const }] };
+  const embedding = craftTensor({ name: 'token_embd.weight' });
+  const second = { ...embedding, model: 7, address: start + 16_384 };
+  const report = craftReport({ tensors: [second, embedding] }, [0, 1]);
+  const models = new Map<number, Model>([
+    [0, tied],
+    [7, looked],
+  ]);
+  const found = await verify(report, [0, 0, 1, 1, 0, 1, 0, 1], { models });
+  expect(found.tensors.map((tensor) => [tensor.model, tensor.role])).toEqual([
+    [7, 'embed'],
+    [0, 'output'],
+  ]);
+  expect(found).toMatchObject({ placedBytes: 32_768, misplacedBytes: 0 });
 });
 
 describe('bounds', () => {

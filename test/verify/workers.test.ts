@@ -30,8 +30,18 @@ describe('locateWorkers', () => {
     expect(locateWorkers({ ...sources, lastCpus: new Map([[100, 0]]) })[0]).toMatchObject({ node: 1 });
   });
 
+  it('does not take where a worker was before it was pinned where it is now', () => {
+    const at = (cpu: number) => [100, 101].map((tid) => ({ tid, cpu: tid === 100 ? 0 : cpu, state: 'R' }));
+    const samples = new ThreadSamples();
+    for (const cpu of [9, 9, 1]) samples.add(at(cpu));
+    const sources = { report: craftReport({}, [0, 0]), topology, samples, lastCpus: new Map([[101, 1]]) };
+    expect(locateWorkers(sources)[1]).toMatchObject({ node: 1, seen: 3 });
+    const masks = new Map([[101, [0, 1, 2, 3]]]);
+    expect(locateWorkers({ ...sources, masks })[1]).toMatchObject({ node: 0, seen: 1 });
+  });
+
   it('says so when a CPU is on no node', () => {
-    const report = craftReport({ workers: [{ index: 0, tid: 1, node: 0, cpus: [999] }] });
+    const report = craftReport({ workers: [{ index: 0, threads: 1, tid: 1, node: 0, cpus: [999] }] });
     const found = locateWorkers({ report, topology, samples: neverSeen, lastCpus: new Map() });
     expect(found).toEqual([{ index: 0, tid: 1, node: null, cpus: [999], seen: 0 }]);
   });
@@ -52,6 +62,25 @@ describe('homesOf', () => {
     const report = craftReport({ threads: { asked: null, seen: [2, 4] }, placedWorkers: 4 });
     expect(homesOf(report, workers)).toEqual([0, 1, 1, 0]);
     expect(homesOf({ ...report, placedWorkers: 3 }, workers)).toEqual([0, 1]);
+  });
+
+  it('goes by the last graph where that had another number of workers, as prompts have under -tb', () => {
+    const worker = (index: number, count: number) => ({
+      index,
+      threads: count,
+      tid: index + 1,
+      node: 0,
+      cpus: [],
+    });
+    const last = (counts: readonly number[]) =>
+      craftReport({
+        threads: { asked: 4, seen: [2, 4] },
+        placedWorkers: 4,
+        workers: counts.map((count, index) => worker(index, count)),
+      });
+    expect(homesOf(last([4, 4, 4, 4]), workers)).toEqual([0, 1, 1, 0]);
+    // Workers 0 and 1 were two of two, and lived elsewhere than two of four do.
+    expect(homesOf(last([2, 2, 4, 4]), workers)).toEqual([0, 1]);
   });
 
   it('knows nobody where nobody was seen', () => {

@@ -20,7 +20,7 @@ import { preloadValue, requirePreload } from '../native-parts.js';
 import { openPageHelper } from '../open-helper.js';
 import { positiveNumber, residencyOption, strategyOption } from '../options.js';
 import { type PreparedCommand, type PrepareOptions, prepareCommand } from '../prepare-command.js';
-import { readReportedModel } from '../reported-model.js';
+import { readReportedModels } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
 import { describeSightings, findRunFaults, type Watched, writeRunReport } from '../run-outcome.js';
 
@@ -130,7 +130,7 @@ function openWitness(context: CommandContext, options: Options, topology: Topolo
             topology,
             helper: openPageHelper(context, topology.pageSize),
             samples,
-            model: await readReportedModel(report),
+            models: await readReportedModels(report),
             listsPages: options.pages === true,
           })
       : null,

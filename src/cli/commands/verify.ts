@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { NumashardError } from '../../errors.js';
-import type { Model } from '../../model/types.js';
 import { machineNodes } from '../../plan/machine-nodes.js';
 import { renderVerification } from '../../report/verify-table.js';
 import { reportPath } from '../../runtime/environment.js';
@@ -22,12 +21,12 @@ import { verifyCache } from '../../verify/verify-cache.js';
 import { verifyProcess } from '../../verify/verify-process.js';
 import type { CommandContext } from '../context.js';
 import { defineCommand } from '../define-command.js';
-import { lookWithoutReport } from '../look-without-report.js';
+import { type LookedAt, lookWithoutReport } from '../look-without-report.js';
 import { openPageHelper } from '../open-helper.js';
 import { openModel } from '../open-model.js';
 import { offsetOption, positiveNumber } from '../options.js';
 import { emit, type JsonOption } from '../output.js';
-import { readReportedModel } from '../reported-model.js';
+import { readReportedModels } from '../reported-model.js';
 import { requireLinux } from '../require-linux.js';
 
 interface Options extends JsonOption {
@@ -85,9 +84,9 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
   const topology = topologyOf(await readTopology(), await readThreadMasks(pid));
   const path = reportPath(options.report, context.runtimeDirectory, pid);
   const isStock = options.report === undefined && !existsSync(path);
-  const { report, model } = isStock
+  const { report, models } = isStock
     ? await lookWithoutReport(pid, topology, path)
-    : await withModel(await readReportOf(pid, path));
+    : await withModels(await readReportOf(pid, path));
   const samples = new ThreadSamples();
   for (let times = 0; times < sampleTimes; times++) {
     samples.add(await readThreads(pid));
@@ -98,15 +97,15 @@ async function verifyPid(context: CommandContext, pid: number, options: Options)
     topology,
     helper: openPageHelper(context, topology.pageSize),
     samples,
-    model,
+    models,
     listsPages: options.pages === true,
   });
   // Under --numa distribute the rows are what the map is for.
   return { found, faults: findFaults(found, isStock && report.workers.length > 0) };
 }
 
-async function withModel(report: PreloadReport): Promise<{ report: PreloadReport; model: Model | null }> {
-  return { report, model: await readReportedModel(report) };
+async function withModels(report: PreloadReport): Promise<LookedAt> {
+  return { report, models: await readReportedModels(report) };
 }
 
 async function verifyFile(context: CommandContext, path: string, options: Options): Promise<Judged> {

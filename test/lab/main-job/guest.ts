@@ -84,13 +84,24 @@ export interface Verified {
 export async function runVerified(
   machine: LabMachine,
   command: readonly string[],
-  options: ExecOptions & { readonly flags?: readonly string[] } = {},
+  options: ExecOptions & { readonly flags?: readonly string[]; readonly before?: readonly string[] } = {},
 ): Promise<Verified> {
-  const { flags = [], ...execOptions } = options;
+  const { flags = [], before = [], ...execOptions } = options;
   const reportFile = `/tmp/report-${options.user ?? 0}.json`;
   const result = await exec(
     machine,
-    ['numashard', 'run', '--verify', '--pages', '--report', reportFile, ...flags, '--', ...command],
+    [
+      ...before,
+      'numashard',
+      'run',
+      '--verify',
+      '--pages',
+      '--report',
+      reportFile,
+      ...flags,
+      '--',
+      ...command,
+    ],
     execOptions,
   );
   const report = JSON.parse((await machine.readFile(reportFile)).toString()) as RunReport;

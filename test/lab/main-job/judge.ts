@@ -10,6 +10,7 @@ interface ReportedPages {
 
 export interface RunReport {
   readonly map: string;
+  readonly models: readonly { readonly id: number; readonly files: readonly string[] }[];
   readonly verified: boolean;
   readonly faults: readonly string[];
   readonly residency: string;
@@ -29,6 +30,7 @@ export interface RunReport {
 }
 
 export interface ReportedTensor {
+  readonly model: number;
   readonly name: string;
   readonly buffer: string;
   readonly address: number;

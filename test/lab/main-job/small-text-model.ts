@@ -28,7 +28,7 @@ export type Quantization = 'q8_0' | 'q4_0' | 'q4_K_M';
 /** `small-Q.gguf` in the lab's cache. */
 export function smallTextModel(quantization: Quantization): Promise<string> {
   const whole: DemoModelSpec = { ...spec, quantization };
-  return cached(whole, `small-${quantization}`, (path) => buildDemoModel(path, whole));
+  return cachedModel(whole, `small-${quantization}`, (path) => buildDemoModel(path, whole));
 }
 
 const pageSize = 4096;
@@ -42,19 +42,27 @@ const bit = 0x10;
 /** `small-Q-flipped.gguf`: the same but for one bit. */
 export async function flippedModel(quantization: Quantization): Promise<string> {
   const plain = await smallTextModel(quantization);
-  return cached({ ...spec, quantization, matrix, bit }, `small-${quantization}-flipped`, async (path) => {
-    const tensor = (await readGguf(plain)).tensors.find(({ name }) => name === matrix);
-    const bytes = tensor && blockBytes[tensor.type];
-    if (!tensor || !bytes) throw new Error(`${plain}: no ${matrix} of a type known here`);
-    const data = await readFile(plain);
-    // A page of this tensor alone, not one it shares.
-    const at = tensor.fileOffset + Math.ceil((2 * pageSize) / bytes) * bytes + 1;
-    data[at] = (data[at] ?? 0) ^ bit;
-    await writeFile(path, data);
-  });
+  return cachedModel(
+    { ...spec, quantization, matrix, bit },
+    `small-${quantization}-flipped`,
+    async (path) => {
+      const tensor = (await readGguf(plain)).tensors.find(({ name }) => name === matrix);
+      const bytes = tensor && blockBytes[tensor.type];
+      if (!tensor || !bytes) throw new Error(`${plain}: no ${matrix} of a type known here`);
+      const data = await readFile(plain);
+      // A page of this tensor alone, not one it shares.
+      const at = tensor.fileOffset + Math.ceil((2 * pageSize) / bytes) * bytes + 1;
+      data[at] = (data[at] ?? 0) ^ bit;
+      await writeFile(path, data);
+    },
+  );
 }
 
-async function cached(key: unknown, name: string, make: (path: string) => Promise<void>): Promise<string> {
+export async function cachedModel(
+  key: unknown,
+  name: string,
+  make: (path: string) => Promise<void>,
+): Promise<string> {
   const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
   const path = join(setting.cacheDirectory, 'models', digest, `${name}.gguf`);
   if (existsSync(path)) return path;

@@ -142,7 +142,7 @@ static void generate(struct slot *slot, int count) {
 
 static void use_adapter(struct slot *slot, const char *path) {
     float scale = 1;
-    slot->adapter = llama.load_adapter(slot->model, path); /* goes with its model */
+    slot->adapter = llama.load_adapter(slot->model_of_context, path); /* goes with its model */
     if (!slot->adapter) fail(path, "not loaded");
     if (llama.set_adapters(slot->context, &slot->adapter, 1, &scale) != 0) fail(path, "not taken");
 }
