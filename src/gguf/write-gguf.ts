@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes a GGUF file of any version and byte order; tensor data is generated chunk by chunk, never held whole.
 // Source of truth: ggml's docs/gguf.md.
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { NumashardError } from '../errors.js';
 import { alignUp } from './check-ranges.js';
 import {
@@ -43,6 +43,9 @@ const CHUNK_BYTES = 1 << 20;
 
 /** Written beside `path` and renamed when complete, so that a half-written model never carries the name. */
 export async function writeGguf(path: string, content: GgufToWrite): Promise<void> {
+  // A renamed file would take the place of a device or a pipe: /dev/null would be one no longer.
+  const there = await stat(path).catch(() => null);
+  if (there !== null && !there.isFile()) fail(path, 'there is something that is no regular file');
   const partial = `${path}.${process.pid}.partial`;
   const handle = await open(partial, 'w').catch((cause) => fail(path, cause));
   try {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -27,6 +28,19 @@ describe('what cannot be written', () => {
       code: 'file-unwritable',
       message: expect.stringContaining('ENOENT'),
     });
+  });
+
+  it('takes no place of a pipe, a device or a folder', async () => {
+    const pipe = folder.path('pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [pipe, dirname(pipe)]) {
+      await expect(writeGguf(path, { metadata: {}, tensors: [] })).rejects.toMatchObject({
+        code: 'file-unwritable',
+        message: `cannot write ${path}: there is something that is no regular file`,
+      });
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(readdirSync(dirname(pipe)).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });
 
   it.each([
