@@ -1029,7 +1029,7 @@ static void gns_collect(void *context, uint64_t offset, uint64_t byte_length, in
 }
 static int gns_place(void *data, int layer, const struct gns_rule *rule, const struct gns_shape *shape, int workers) {
     size_t size = (size_t)shape->row_bytes * (size_t)shape->rows * (size_t)shape->matrices;
-    size_t first_run = gns_state.run_count, page = gns_state.page_size;
+    size_t first_run = gns_state.run_count, page = gns_state.page_size, refused = (size_t)gns_state.refused;
     enum gns_target_kind target = rule != NULL ? rule->target : GNS_NODE;
     int most = 0, unowned = target == GNS_INTERLEAVE || (target == GNS_ROWS && shape->cut == GNS_CUT_NONE);
     gns_state.base = (uintptr_t)data;
@@ -1045,7 +1045,7 @@ static int gns_place(void *data, int layer, const struct gns_rule *rule, const s
         gns_ranges(&gns_state.map, rule, layer, shape, NULL, workers, phase, step, gns_collect, &first_run);
         gns_settle_page(first_run);
     }
-    int failed = gns_state.run_count == first_run;
+    int failed = gns_state.run_count == first_run || gns_state.refused > refused;
     for (size_t i = first_run; i < gns_state.run_count; i++) {
         if (gns_apply_run(&gns_state.runs[i]) == 0) continue;
         gns_state.refused += gns_state.runs[i].length;

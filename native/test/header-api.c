@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * header-api ROOT METHOD [blind]: the public functions on this machine, which may have one node. ROOT is a node
- * directory that shows two, 0 and 1; METHOD is how tensors are placed here: bind, preferred or first-touch; blind: the
- * kernel does not say where pages are. Prints what failed, and last the table; exit code 1 if anything failed.
+ * header-api ROOT METHOD [blind|limits]: the public functions on this machine, which may have one node. ROOT is a node
+ * directory that shows two, 0 and 1; METHOD is how tensors are placed here: bind, preferred or first-touch. blind: the
+ * kernel does not say where pages are; limits: with 32,769 runs as well. Prints what failed, and last the table; exit
+ * code 1 if anything failed.
  */
 #include "../include/ggml-numa-shard.h"
 #include <sys/mman.h>
@@ -109,6 +110,17 @@ static void leaves_read_only_memory_alone(const char *root) {
     munmap(data, 2 * page);
 }
 
+/* More runs than a process may have mappings for: what is past the limit is not placed, and it is said. */
+static void stops_at_the_limit_of_runs(const char *root) {
+    char *data = map_pages(GNS_MAX_RUNS + 1, PROT_READ | PROT_WRITE);
+    int placed = 0;
+    CHECK(gns_init("*:node0", root) == 1);
+    for (size_t i = 0; i <= GNS_MAX_RUNS; i++) placed += ggml_numa_shard_assign("a.weight", data + i * page, page) == 0;
+    CHECK(placed == GNS_MAX_RUNS && stats_now().refused_bytes == page);
+    ggml_numa_shard_cleanup();
+    munmap(data, (GNS_MAX_RUNS + 1) * page);
+}
+
 static void prints_the_table(const char *root) {
     char *data = map_pages(4, PROT_READ | PROT_WRITE);
     CHECK(gns_init("attn:node0,3.attn:node0,0-8.attn:node0", root) == 1);
@@ -128,6 +140,7 @@ int main(int argc, char **argv) {
     gives_shared_pages_to_the_larger_claim(argv[1]);
     cuts_by_rows(argv[1]);
     leaves_read_only_memory_alone(argv[1]);
+    if (argc > 3 && strcmp(argv[3], "limits") == 0) stops_at_the_limit_of_runs(argv[1]);
     prints_the_table(argv[1]);
     return failures > 0;
 }

@@ -184,7 +184,7 @@ static void answer_nodes(void) {}
 #endif
 
 int main(void) {
-    static char line[1 << 22];
+    static char line[1 << 24];
     while (fgets(line, sizeof line, stdin) != NULL) {
         split(line);
         if (strcmp(fields[0], "home") == 0) {

@@ -44,6 +44,8 @@ export interface Placing {
   readonly method: 'bind' | 'preferred' | 'first-touch';
   /** The kernel does not say where pages are. */
   readonly isBlind?: boolean;
+  /** Up to the limit of mappings: a second where nobody else works, as each mbind waits for every CPU. */
+  readonly toTheLimit?: boolean;
   /** A program that refuses, and what: native/test/refuse.c. */
   readonly refuse?: readonly string[];
 }
@@ -52,9 +54,9 @@ export interface Placing {
 export function placesAndCounts(build: Build, placings: readonly Placing[]): void {
   const program = build.compile(programs.api, ['-D_GNU_SOURCE']);
   const root = twoNodes(build.folder);
-  for (const { method, isBlind = false, refuse = [] } of placings) {
-    const blind = isBlind ? ['blind'] : [];
-    const { stdout, stderr } = run([...build.runner, ...refuse, program, root, method, ...blind]);
+  for (const { method, isBlind, toTheLimit, refuse = [] } of placings) {
+    const words = isBlind ? ['blind'] : toTheLimit ? ['limits'] : [];
+    const { stdout, stderr } = run([...build.runner, ...refuse, program, root, method, ...words]);
     expect(stdout).toBe('');
     expect(stderr.split('\n')).toEqual([
       `ggml-numa-shard: ${method}, 1 tensors`,

@@ -45,7 +45,7 @@ describe.each([
     const build = buildWith(compiler, language, extra);
     asked += answersTheTable(build);
     placesAndCounts(build, [
-      { method: 'bind' },
+      { method: 'bind', toTheLimit: compiler === system && language === 'c' },
       { method: 'preferred', refuse: [refuser(), 'bind'] },
       { method: 'first-touch', isBlind: true, refuse: [refuser(), 'policy'] },
     ]);

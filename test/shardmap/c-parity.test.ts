@@ -47,7 +47,7 @@ describe.skipIf(!hasCompiler('cc'))('the C header (skipped without a C compiler)
       [
         ...Object.values(largeMaps).map(({ map }) => map),
         ...[1024, 1025].map((count) => Array.from({ length: count }, () => '*:interleave(0-1023)').join(',')),
-        'attn:1,'.repeat(200_000),
+        'attn:1,'.repeat(1_500_000),
       ].map((map) => {
         const c = { map, machine: map.length < 30_000 ? 'unknown' : 'four' };
         return { ask: parseLine(c), expected: answerParse(c) };
