@@ -32,6 +32,12 @@ export function wideModel(): Promise<string> {
   return cachedModel(wideSpec, 'wide', (path) => buildDemoModel(path, wideSpec));
 }
 
+interface ReportedBuffer {
+  readonly name: string;
+  readonly byteLength: number;
+  readonly nodes: Readonly<Record<string, number>>;
+}
+
 export function loads({ machine, figures }: Ways): void {
   describe('every way to load', () => {
     it.each(modes)('-lm %s', async (mode) => {
@@ -50,6 +56,30 @@ export function loads({ machine, figures }: Ways): void {
       expect(right, line).toBeGreaterThanOrEqual(Math.min(0.995, bound - 0.0015));
       expect(worst.local, line).toBeGreaterThanOrEqual(0.98);
       expect(report).toMatchObject({ faults: [], absentBytes: 0, unknownBytes: 0 });
+    });
+
+    it('puts KV and compute buffers where name= rules say', async () => {
+      const map = 'name=cache_k_l*:2,name=cache_v_l0:interleave(0,1),name=compute:3,*:rows';
+      const steps = `-m /models/text.gguf -t 4 libraries  load a /models/text.gguf context b a threads b 4 4 generate b 1`;
+      const { report, result } = await runVerified(machine(), [modelHost, ...steps.split(' ')], {
+        flags: ['--map', map],
+      });
+      expect(result.exitCode, said(result)).toBe(0);
+      expect(report).toMatchObject({ map, faults: [] });
+      const { other } = report as unknown as { other: readonly ReportedBuffer[] };
+      const line = JSON.stringify(other.map(({ name, byteLength, nodes }) => [name, byteLength, nodes]));
+      const named = (pattern: RegExp) => other.filter(({ name }) => pattern.test(name));
+      expect(named(/^cache_k_l\d+$/), line).toHaveLength(7);
+      for (const { byteLength, nodes } of named(/^cache_k_l\d+$/))
+        expect(nodes, line).toEqual({ 2: byteLength });
+      const [value] = named(/^cache_v_l0$/);
+      expect(Object.keys(value?.nodes ?? {}), line).toEqual(['0', '1']);
+      expect(named(/^cache_v_l/), line).toHaveLength(1);
+      const [compute] = named(/^compute$/);
+      // Its first and last page may hold other heap too.
+      expect(compute?.nodes['3'], line).toBeGreaterThanOrEqual((compute?.byteLength ?? 0) - 8192);
+      const [kv] = named(/^kv$/);
+      expect(Object.keys(kv?.nodes ?? {}), 'what no rule names is interleaved').toEqual(['0', '1', '2', '3']);
     });
 
     it('uses huge pages inside slices', async () => {

@@ -3,10 +3,10 @@
 // inside, on the nodes that are left, and where that cannot be it is said.
 import { describe, expect, it } from 'vitest';
 import { percent } from '../main-job/figures.js';
-import { oneToken, prepareCache, runVerified, said } from '../main-job/guest.js';
+import { exec, oneToken, preload, prepareCache, runVerified, said } from '../main-job/guest.js';
 import { judge, type RunReport, rowOwners } from '../main-job/judge.js';
 import { modelHost } from './model-host.js';
-import { knownTensors, type Ways } from './ways.js';
+import { allowedCpus, knownTensors, type Ways } from './ways.js';
 
 const text = '/models/text.gguf';
 const bench = ['llama-bench', '-m', text, ...oneToken];
@@ -67,6 +67,35 @@ export function masks({ machine, figures }: Ways): void {
         other.flatMap(({ nodes }) => Object.keys(nodes)).every((node) => node === '2' || node === '3'),
       ).toBe(true);
     });
+
+    it('in a cpuset whose CPUs and memory are on different nodes the model runs, and one line says so', async () => {
+      const env = { ...preload, GGML_NUMA_SHARD_MAP: '*:rows' };
+      const result = await exec(machine(), [...inCpuset('4-7', '0-1'), ...bench, '-t', '4'], { env });
+      expect(result.exitCode, said(result)).toBe(0);
+      expect(result.stdout.toString()).toContain('build_commit');
+      expect(numashardLines(result.stderr)).toEqual([expect.stringContaining('no node')]);
+    });
+
+    it.each([
+      ['wide enough and strict: one CPU a worker', '0x55', '1', [[0], [2], [4], [6]], false],
+      ['too narrow: inside all the same, and said', '0x0f', '0', null, true],
+    ] as const)('--cpu-mask %s', async (_what, mask, strict, cpus, isSaid) => {
+      const env = { ...preload, GGML_NUMA_SHARD_MAP: '*:rows', GGML_NUMA_SHARD_REPORT: '/tmp/mask.json' };
+      const words = [...bench, '-t', '4', '-C', mask, '--cpu-strict', strict];
+      const result = await exec(machine(), words, { env });
+      expect(result.exitCode, said(result)).toBe(0);
+      const report = JSON.parse((await machine().readFile('/tmp/mask.json')).toString());
+      const workers = report.workers.sort((a: { index: number }, b: { index: number }) => a.index - b.index);
+      const seen = workers.map((worker: { cpus: number[] }) => worker.cpus);
+      if (cpus) expect(seen).toEqual(cpus);
+      expect(
+        seen.flat().every((cpu: number) => allowedCpus(mask).includes(cpu)),
+        JSON.stringify(seen),
+      ).toBe(true);
+      expect(numashardLines(result.stderr)).toEqual(
+        isSaid ? [expect.stringMatching(/mask .* worker \d .* node [23]/)] : [],
+      );
+    });
   });
 }
 
@@ -76,4 +105,11 @@ function inCpuset(cpus: string, memory: string): string[] {
   const script = `mkdir -p ${group} && echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control && echo ${cpus} >${group}/cpuset.cpus &&
     echo ${memory} >${group}/cpuset.mems && echo $$ >${group}/cgroup.procs && exec "$@"`;
   return ['sh', '-c', script, 'sh'];
+}
+
+function numashardLines(stderr: Buffer): string[] {
+  return stderr
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith('numashard: '));
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Every way to run: other threads, several models, masks, load modes, children; topic by topic on one machine.
 import { afterAll, beforeAll } from 'vitest';
 import { nodeLlamaLibraries } from '../../../scripts/node-llama-libraries.mjs';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';

@@ -23,3 +23,9 @@ export async function knownTensors(guestPath: string): Promise<readonly ModelTen
 export async function tensorsOf(hostPath: string): Promise<readonly ModelTensor[]> {
   return describeModel(await readGguf(hostPath)).tensors;
 }
+
+/** CPUs of a hexadecimal mask. */
+export function allowedCpus(mask: string): number[] {
+  const bits = BigInt(mask);
+  return Array.from({ length: 64 }, (_, cpu) => cpu).filter((cpu) => (bits >> BigInt(cpu)) & 1n);
+}
