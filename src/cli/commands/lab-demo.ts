@@ -96,7 +96,8 @@ async function demoHere(context: CommandContext, options: LabDemoOptions): Promi
     const host: DemoHost = {
       directory,
       model,
-      numashard: [process.execPath, join(context.projectDirectory, 'bin', 'numashard')],
+      // Not bin/numashard, which in an archive is a shell's.
+      numashard: [process.execPath, join(context.projectDirectory, 'dist', 'cli', 'main.js')],
       readText: (path) => readFile(path, 'utf8'),
       run: (command) => runHere(command, { ...context, env }),
     };
