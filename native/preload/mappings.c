@@ -111,11 +111,11 @@ bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length
     static const char output[] = "\x0d\0\0\0\0\0\0\0output.weight";
     static char buffer[1 << 16];
     size_t kept = 0;
-    bool has_output = false;
+    bool has_output = false, is_encoder = false;
     int fd = ns_mapping_open(mapping, mapping->file_offset);
     if (fd < 0) return false;
     if (header_length > NS_MAX_HEADER) header_length = NS_MAX_HEADER;
-    for (uint64_t at = 0; at < header_length && !has_output;) {
+    for (uint64_t at = 0; at < header_length && !has_output && !is_encoder;) {
         size_t want = sizeof buffer - kept;
         if (want > header_length - at) want = (size_t)(header_length - at);
         ssize_t got = pread(fd, buffer + kept, want, (off_t)(mapping->file_offset + at));
@@ -123,11 +123,12 @@ bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length
         at += (uint64_t)got;
         size_t length = kept + (size_t)got;
         has_output = memmem(buffer, length, output, sizeof output - 1) != NULL;
+        if (at == length) is_encoder = ns_header_is_encoder(buffer, length);
         kept = length < sizeof output ? length : sizeof output; /* the text may lie across two reads */
         memmove(buffer, buffer + length - kept, kept);
     }
     close(fd);
-    return !has_output && !ns_split_has_tensor(mapping->path, "output.weight");
+    return !has_output && !is_encoder && !ns_split_has_tensor(mapping->path, "output.weight");
 }
 
 static bool overlaps(const struct ns_mapping *mapping, uintptr_t start, uintptr_t end) {

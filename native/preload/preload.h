@@ -133,6 +133,9 @@ int ns_mapping_open(const struct ns_mapping *mapping, uint64_t end);
 /* Whether the model has no output matrix of its own: then the embedding is cut like one. */
 bool ns_mapping_is_tied(const struct ns_mapping *mapping, uint64_t header_length);
 
+/* encoder.c: by the architecture in the first bytes of a GGUF. */
+bool ns_header_is_encoder(const char *header, size_t length);
+
 /* split.c: of a file that is no part of a split model, false. */
 bool ns_split_has_tensor(const char *path, const char *name);
 

@@ -54,7 +54,7 @@ function blockCountOf(file: GgufFile, architecture: string, tensors: readonly Mo
 }
 
 /** Encoders that embed and never produce tokens: their `token_embd` is only looked up. llama-arch.cpp, 0.7.0. */
-const encoders: ReadonlySet<string> = new Set([
+export const encoders: ReadonlySet<string> = new Set([
   'bert',
   'clip',
   'eurobert',
