@@ -23,7 +23,7 @@ const modules = { base: ['virtio_pci', 'virtio_blk', 'virtio_console'], ext4: ['
 /** What an image package depends on besides (initramfs tools, udev, …) is of no use here. */
 const only = /^linux-(image|binary|modules|base)-\d/;
 const cloud = { architecture: 'amd64', packages: ['linux-image-cloud-amd64'], only, modules };
-const power = { architecture: 'ppc64el', packages: ['linux-image-powerpc64le'], only, modules };
+const power = { architecture: 'ppc64el', only, modules };
 
 const kernels: Record<MachineDescription['architecture'], Record<KernelName, KernelSource>> = {
   'x86-64': {
@@ -34,10 +34,12 @@ const kernels: Record<MachineDescription['architecture'], Record<KernelName, Ker
     '6.1': {
       ...power,
       suite: 'bookworm',
+      packages: ['linux-image-powerpc64le'],
       // ext4 and XFS ask for "crc32c" by name, when nobody can load what offers it any more.
       modules: { ...modules, base: [...modules.base, 'crc32c_generic'] },
     },
-    unstable: { ...power, suite: 'unstable' },
+    // Debian's plain one has pages of 4 KiB by now.
+    unstable: { ...power, suite: 'unstable', packages: ['linux-image-powerpc64le-64k'] },
   },
 };
 

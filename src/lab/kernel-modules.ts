@@ -31,7 +31,8 @@ export async function extractModules(
     }
     const file = join(output, `${name}.ko`);
     await copyFile(path, path.endsWith('.xz') ? `${file}.xz` : file);
-    if (path.endsWith('.xz')) await runTool('xz', ['-d', `${file}.xz`]);
+    // -f: what two drivers share may be there already.
+    if (path.endsWith('.xz')) await runTool('xz', ['-df', `${file}.xz`]);
     for (const needed of dependenciesOf(await readFile(file))) await add(needed);
     order.push(`${name}.ko`);
   };
