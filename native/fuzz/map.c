@@ -87,7 +87,14 @@ static void check_workers(const struct gns_shape *shape, const struct gns_shares
     FUZZ_CHECK(gns_cut_start(shape, units, 0, workers) == 0 && reached == units);
 }
 
-static void resolve(const struct gns_map *map, const char *name, struct fuzz_input *input) {
+static void check_warning(void *context, const struct gns_error *warning) {
+    int *column = context;
+    FUZZ_CHECK(warning->column >= *column && memchr(warning->message, 0, sizeof warning->message) != NULL);
+    FUZZ_CHECK(strncmp(warning->message, "shard map", 9) == 0);
+    *column = warning->column;
+}
+
+static void resolve(struct gns_map *map, const char *name, struct fuzz_input *input) {
     static const int64_t groups[] = {1, 4, 8, 16};
     static const uint64_t page_sizes[] = {512, 4096, 65536};
     const int *nodes = NULL;
@@ -104,7 +111,11 @@ static void resolve(const struct gns_map *map, const char *name, struct fuzz_inp
     for (int i = 0; i < count; i++) weights[i] = (int)fuzz_number(input, 0, 40);
     const struct gns_shares shares = {nodes, fuzz_number(input, 0, 1) ? weights : NULL, count};
     struct cover cover = {map, 0, -1};
-    gns_ranges(map, gns_map_find(map, name, layer, role), layer, &shape, count ? &shares : NULL, workers, phase, page,
+    const struct gns_rule *rule = gns_map_find(map, name, layer, role);
+    int column = 0;
+    FUZZ_CHECK(gns_map_note(map, name, layer, role, shape.row_bytes, shape.rows > 1) == rule);
+    gns_map_warnings(map, check_warning, &column);
+    gns_ranges(map, rule, layer, &shape, count ? &shares : NULL, workers, phase, page,
                add_range, &cover);
     FUZZ_CHECK(cover.end == shape.row_bytes * (uint64_t)shape.rows * (uint64_t)shape.matrices);
     if (count && workers) check_workers(&shape, &shares, workers);

@@ -184,6 +184,15 @@ describe('map', () => {
     );
   });
 
+  it('check and explain warn without a model too', () => {
+    for (const command of ['check', 'explain']) {
+      const { exitCode, stdout } = numashard(['map', command, '*:rows,0-8:1,8:2', '--nodes', '4']);
+      expect(exitCode).toBe(0);
+      expect(stdout).toMatch(/^warning: .*column 14, rule '8:2': other rules take .* \[rule-never-wins\]$/m);
+      expect(stdout).toMatch(/^warning: .*column 14, .*column 8 stands before it .* \[rule-overlap\]$/m);
+    }
+  });
+
   it('check refuses layers that the model lacks', () => {
     const { exitCode, stderr } = numashard(['map', 'check', '0-2:1,*:rows', model, '--nodes', '4']);
     expect({ exitCode, stderr }).toMatchObject({

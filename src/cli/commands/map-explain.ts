@@ -36,5 +36,9 @@ export async function explainMap(
     tensors: [],
     warnings: checkShardMap(map),
   } as const;
-  emit(context, options, document, () => renderRules(map));
+  emit(context, options, document, () =>
+    [renderRules(map), ...document.warnings.map(({ code, message }) => `warning: ${message} [${code}]`)].join(
+      '\n',
+    ),
+  );
 }
