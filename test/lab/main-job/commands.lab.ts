@@ -8,6 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';
+import {
+  benchOptions,
+  commonOptions,
+  environmentOptions,
+  isModelPreset,
+} from '../../../src/runtime/command-options.js';
 import { Figures, percent } from './figures.js';
 import { bootWithModels, exec, execOk, isThorough, oneToken, readModel, runVerified, said } from './guest.js';
 import { judge, type RunReport, rowOwners } from './judge.js';
@@ -96,6 +102,44 @@ describe('programs that no preload reaches', () => {
     expect(result.exitCode, said(result)).toBe(125);
     expect(result.stdout.toString()).toContain('--n-gen');
     expect(result.stderr.toString()).toContain('FAILED: no hook fired');
+  });
+});
+
+describe('the options that are read', () => {
+  const helpOf = async (...programs: string[]): Promise<string> => {
+    const { stdout } = await execOk(machine, programs.map((program) => `${program} --help 2>&1`).join('; '));
+    return stdout.toString();
+  };
+  const missing = (words: Iterable<string>, help: string): string[] => {
+    const known = new Set(help.match(/(?<=[\s,])--?[a-zA-Z][\w.-]*/g));
+    return [...words].filter((word) => !known.has(word));
+  };
+
+  it('are those of this llama.cpp, and of earlier ones', async () => {
+    const common = await helpOf('llama-server', 'llama-completion');
+    // Before 0.7: --load-mode took their place.
+    expect(missing(commonOptions.keys(), common)).toEqual([
+      '-dio',
+      '--direct-io',
+      '--mmap',
+      '--no-mmap',
+      '--mlock',
+    ]);
+    const presets = common.match(/^--[\w.-]+-(?:default|spec)\b/gm) ?? [];
+    expect(presets.length).toBeGreaterThan(5);
+    expect(presets.filter((word) => !isModelPreset(word))).toEqual(['--spec-default']);
+    const variables = environmentOptions.map(({ variable }) => variable);
+    const old = ['LLAMA_ARG_MODEL_DRAFT', 'LLAMA_ARG_MMAP', 'LLAMA_ARG_NO_MMAP', 'LLAMA_ARG_MLOCK'];
+    // Of a switch with a negative form there is a variable that no help names: common_arg::get_env().
+    const unnamed = ['LLAMA_ARG_NO_REPACK'];
+    const gone = variables.filter((variable) => !common.includes(`(env: ${variable})`));
+    expect(gone.sort()).toEqual([...old, ...unnamed].sort());
+    expect(missing(benchOptions.keys(), await helpOf('llama-bench'))).toEqual([
+      '-dio',
+      '--direct-io',
+      '-mmp',
+      '--mmap',
+    ]);
   });
 });
 
