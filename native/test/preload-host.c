@@ -317,6 +317,37 @@ static void forking(const char *path) {
     pthread_join(loader, NULL);
 }
 
+/* Runs `work` in a child, which ends as programs do that know nothing of handlers; the parent's report stays. */
+static void in_a_child(void (*work)(void), const char *report) {
+    int status;
+    const pid_t child = fork();
+    if (child == 0) {
+        work();
+        exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(access(report, R_OK) == 0);
+}
+
+static void compute_two(void) { CHECK(fake_compute(2, 5, NULL) == 10); }
+static void become_another(void) { execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL); }
+
+static void parenting(const char *path) {
+    struct model model;
+    char report[4096];
+    snprintf(report, sizeof report, "%s/numashard/%d.json", getenv("XDG_RUNTIME_DIR"), (int)getpid());
+    write_file(path, SIZE, 10);
+    map_model(&model, path, SIZE);
+    announce(&model);
+    compute_two();
+    CHECK(access(report, R_OK) == 0);
+    in_a_child(compute_two, report);
+    in_a_child(become_another, report);
+    compare(&model, 10);
+    compute_two();
+    free_model(&model);
+}
+
 static void on_alarm(int signal) { (void)signal; }
 
 static void conduct(const char *path) {
@@ -347,7 +378,7 @@ int main(int argc, char **argv) {
     } scenarios[] = {{"content", content_is_the_file}, {"replaced", file_replaced}, {"deleted", file_deleted},
                      {"truncated", file_truncated},    {"elsewhere", elsewhere},    {"refused", refused},
                      {"aligned", aligned},             {"computing", computing},    {"at-once", at_once},
-                     {"forking", forking},             {"conduct", conduct}};
+                     {"forking", forking},             {"conduct", conduct}, {"parenting", parenting}};
     for (size_t i = 0; argc == 3 && i < sizeof scenarios / sizeof *scenarios; i++) {
         if (strcmp(argv[1], scenarios[i].name) != 0) continue;
         scenarios[i].run(argv[2]);

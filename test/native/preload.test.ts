@@ -2,6 +2,9 @@
 // The preload library in a program that uses ggml as llama.cpp does (native/test/preload-host.c): what is read
 // as weights is the file, byte for byte, whatever happens to the file, to limits, to threads and to children.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findReportProblem } from '../../src/runtime/report-problem.js';
 import {
@@ -154,6 +157,19 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
         status: 0,
         stdout: expect.stringMatching(/done\n$/),
       });
+    });
+
+    // As above: threads.
+    it.skipIf(isSanitized)('keeps the report of a process whose children compute, exec and end', () => {
+      const runtime = mkdtempSync(join(tmpdir(), 'numashard-runtime-'));
+      try {
+        const env = { GGML_NUMA_SHARD_REPORT: '', XDG_RUNTIME_DIR: runtime };
+        expect(built.run('parenting', env)).toEqual(done);
+        const left = readdirSync(runtime, { recursive: true, withFileTypes: true });
+        expect(left.filter((entry) => entry.isFile())).toEqual([]);
+      } finally {
+        rmSync(runtime, { recursive: true });
+      }
     });
 
     it('lets the model run as before under a map that it cannot read, and names the column', () => {
