@@ -48,12 +48,25 @@ static void fill_hole(char *start, size_t length, int fd, uint64_t file_offset) 
     if (at != MAP_FAILED && at != start) syscall(SYS_munmap, at, length); /* kernels that do not know the flag */
 }
 
+/* Asked anew after a tenth of a second, or where it gets close: as ns_spill() does. */
+static bool cgroup_has(uint64_t length) {
+    static uint64_t room;
+    static double asked_at;
+    const double now = ns_now();
+    if (asked_at == 0 || now - asked_at > 0.1 || room / 4 < length + NS_CGROUP_RESERVE) {
+        room = ns_cgroup_room();
+        asked_at = now;
+    }
+    if (room < length + NS_CGROUP_RESERVE) return false;
+    if (room != UINT64_MAX) room -= length;
+    return true;
+}
+
 static int cover(struct ns_tensor *tensor, const struct ns_pages *pages, int fd, uint64_t file_offset,
                  const unsigned char *cached) {
     char *start = (char *)pages->first; // NOLINT: see above
     const size_t length = pages->count * ns_machine()->page_size;
-    const uint64_t room = ns_cgroup_room();
-    if (room < NS_CGROUP_RESERVE || room - NS_CGROUP_RESERVE < length) return ENOMEM;
+    if (!cgroup_has(length)) return ENOMEM;
     if ((void *)syscall(SYS_mmap, start, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0L) ==
         MAP_FAILED) {
         const int refused = errno;

@@ -64,7 +64,7 @@ static void count(struct ns_tensor *tensor, const struct ns_pages *pages, int wo
     ns_ranges_of(tensor, workers, count_range, &counting);
 }
 
-static double now(void) {
+double ns_now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
@@ -109,7 +109,7 @@ static void put(struct ns_tensor *tensor, struct ns_pages *pages, int *found) {
 
 void ns_place(struct ns_tensor *tensor) {
     struct ns_pages pages;
-    const double start = now();
+    const double start = ns_now();
     const int workers = ns_totals.placed_workers;
     if (!tensor->byte_length) return;
     const bool is_planned = ns_pages_plan(tensor, workers, &pages);
@@ -122,7 +122,7 @@ void ns_place(struct ns_tensor *tensor) {
     }
     free(found);
     free(pages.want);
-    ns_totals.seconds += now() - start;
+    ns_totals.seconds += ns_now() - start;
 }
 
 static void place_again(struct ns_tensor *tensor, int workers) {
@@ -140,7 +140,7 @@ static void place_again(struct ns_tensor *tensor, int workers) {
 
 /* Called with the lock held, from the first graph whose number of workers makes other cuts. */
 void ns_place_again(int workers) {
-    const double start = now();
+    const double start = ns_now();
     const uint64_t moved = ns_totals.moved_pages;
     if (ns_totals.was_recut || workers == ns_totals.placed_workers) return;
     ns_totals.placed_workers = workers;
@@ -149,5 +149,5 @@ void ns_place_again(int workers) {
     for (size_t i = 0; i < ns_registry_count(); i++)
         if (ns_registry_at(i)->placed) place_again(ns_registry_at(i), workers);
     ns_totals.recut_pages = ns_totals.moved_pages - moved;
-    ns_totals.seconds += now() - start;
+    ns_totals.seconds += ns_now() - start;
 }

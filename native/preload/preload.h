@@ -249,6 +249,7 @@ void ns_cached_close(struct ns_cached *cached);
 /* Sends what a node cannot hold to the nearest that can. False: it fits nowhere. */
 bool ns_spill(struct ns_pages *pages);
 void ns_place(struct ns_tensor *tensor);
+double ns_now(void); /* seconds of a monotonic clock */
 /* Moves what another number of workers reads elsewhere; once. */
 void ns_place_again(int workers);
 

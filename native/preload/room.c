@@ -103,13 +103,32 @@ static int nearest_with_room(int node, const uint64_t *room) {
     return best;
 }
 
+/* Asking for every tensor anew would cost more than placing a small one: for a tenth of a second what is known of a node
+ * and what was taken since will do, unless it is getting close. */
+#define NS_FRESH_SECONDS 0.1
+
+static bool fits(int node, uint64_t need) {
+    static struct known {
+        uint64_t room;
+        double at;
+    } *known;
+    if (!known) known = calloc((size_t)ns_machine()->count, sizeof *known);
+    if (!need || !known) return !need;
+    const double now = ns_now();
+    if (known[node].at == 0 || now - known[node].at > NS_FRESH_SECONDS || known[node].room / 4 < need)
+        known[node] = (struct known){ns_node_room(&ns_machine()->nodes[node]), now};
+    if (known[node].room < need) return false;
+    known[node].room -= need;
+    return true;
+}
+
 bool ns_spill(struct ns_pages *pages) {
     const struct ns_machine *machine = ns_machine();
     uint64_t need[machine->count], room[machine->count], spilled = 0;
     bool enough = true;
     memset(need, 0, sizeof need);
     for (size_t i = 0; i < pages->count; i++) need[pages->want[i]] += machine->page_size;
-    for (int i = 0; i < machine->count && enough; i++) enough = !need[i] || need[i] <= ns_node_room(&machine->nodes[i]);
+    for (int i = 0; i < machine->count && enough; i++) enough = fits(i, need[i]);
     if (enough) return true;
     for (int i = 0; i < machine->count; i++) room[i] = ns_node_room(&machine->nodes[i]);
     for (size_t i = 0; i < pages->count; i++) {

@@ -200,6 +200,37 @@ static void file_truncated(const char *path) {
     free_model(&model);
 }
 
+static void *cut_and_mend(void *context) {
+    const char *path = context;
+    for (int i = 0; i < 400; i++) CHECK(truncate(path, i % 2 ? SIZE : (1 + i % 4) << 20) == 0);
+    CHECK(truncate(path, SIZE) == 0);
+    return NULL;
+}
+
+/* While pages are read: no signal may end the program, and what is read later is the file as it then is. */
+static void file_shrinking(const char *path) {
+    struct model model;
+    pthread_t cutter;
+    bool is_cut = false;
+    write_file(path, SIZE, 5);
+    CHECK(pthread_create(&cutter, NULL, cut_and_mend, (void *)path) == 0);
+    for (int i = 0; i < 20; i++) {
+        map_model(&model, path, SIZE);
+        announce(&model);
+        free_model(&model);
+    }
+    pthread_join(cutter, NULL);
+    map_model(&model, path, SIZE);
+    announce(&model);
+    for (size_t i = 0; i < model.size; i++) {
+        if (model.map[i] == content(i, 5)) continue;
+        CHECK(model.map[i] == 0 && i >= 1 << 20); /* what truncate(2) leaves where it cut */
+        is_cut = true;
+    }
+    CHECK(is_cut);
+    free_model(&model);
+}
+
 static void elsewhere(const char *path) {
     (void)path;
     const size_t size = 3 << 20;
@@ -376,7 +407,7 @@ int main(int argc, char **argv) {
         const char *name;
         void (*run)(const char *);
     } scenarios[] = {{"content", content_is_the_file}, {"replaced", file_replaced}, {"deleted", file_deleted},
-                     {"truncated", file_truncated},    {"elsewhere", elsewhere},    {"refused", refused},
+                     {"truncated", file_truncated},    {"shrinking", file_shrinking},    {"elsewhere", elsewhere},    {"refused", refused},
                      {"aligned", aligned},             {"computing", computing},    {"at-once", at_once},
                      {"forking", forking},             {"conduct", conduct}, {"parenting", parenting}};
     for (size_t i = 0; argc == 3 && i < sizeof scenarios / sizeof *scenarios; i++) {

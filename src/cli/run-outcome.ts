@@ -74,11 +74,19 @@ function describeReport(report: PreloadReport): string[] {
   const { placedBytes, map, ggmlVersion } = report;
   const warnings = [...report.warnings, ...newerThanTested(ggmlVersion)];
   const share = formatShare(rightBytes(report), placedBytes);
-  const where = isObserve(map) ? 'observed, nothing changed' : `${share} placed as ${map} says`;
+  const where = isObserve(map)
+    ? 'observed, nothing changed'
+    : `${share} placed as ${map} says${describeResidency(report)}`;
   return [
     `${formatBytes(placedBytes)} of weights: ${where}; --verify asks the kernel once more`,
     ...warnings.map(({ code, message }) => `${message} (${code})`),
   ].map((line) => `numashard: ${line}`);
+}
+
+/** Of mapped weights; where none is mapped there is nothing to choose. */
+function describeResidency({ residency, residencyReason: reason = null }: PreloadReport): string {
+  if (reason === null) return '';
+  return `, in ${residency === 'private' ? 'private memory' : 'the page cache'} (${reason})`;
 }
 
 /** In full the first that is not as it should be, else the last; in short every one. */

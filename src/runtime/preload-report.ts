@@ -52,6 +52,8 @@ export interface PreloadReport {
   readonly ggmlVersion: string | null;
   readonly models: readonly { readonly id: number; readonly files: readonly string[] }[];
   readonly residency: string;
+  /** Why: asked, in place, no room, default; null where no weight is mapped. */
+  readonly residencyReason?: string | null;
   readonly shares: readonly { readonly node: number; readonly weight: number }[];
   /** Workers for which the rows were cut; 0 where that was assumed from the shares. */
   readonly placedWorkers: number;

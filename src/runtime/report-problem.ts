@@ -114,6 +114,7 @@ const checkReport = object({
   ggmlVersion: nullOr(text),
   models: list(object({ id: whole(), files: list(text) })),
   residency: text,
+  residencyReason: (value, where) => (value === undefined ? null : nullOr(text)(value, where)),
   shares: list(object({ node: whole(), weight: whole() })),
   placedWorkers: whole(0, maxWorkers),
   workers: list(

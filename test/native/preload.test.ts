@@ -79,6 +79,14 @@ describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
       );
     });
 
+    it.each([
+      ['private memory', {}],
+      ['the page cache', cached],
+    ])('bears a file that is cut and mended while it is placed: %s', (_what, env) => {
+      const { status, stdout } = built.run('shrinking', env);
+      expect({ status, stdout }).toEqual({ status: 0, stdout: 'done\n' });
+    });
+
     it('bears page-cache residency in several threads, under signals and fork()', () => {
       expect(built.run('at-once', cached)).toEqual(done);
       expect(built.run('conduct', cached)).toEqual(done);
