@@ -31,7 +31,10 @@ export function masks({ machine, figures }: Ways): void {
   };
 
   describe('threads and masks', () => {
-    it.each([['a prompt last', 'generate b 1 prompt b 8']])('-tb 8 with -t 4, %s', async (what, steps) => {
+    it.each([
+      ['a prompt last', 'generate b 1 prompt b 8'],
+      ['generation last', 'prompt b 8 generate b 1'],
+    ])('-tb 8 with -t 4, %s', async (what, steps) => {
       const words = `-m ${text} -t 4 -tb 8 libraries  load a ${text} context b a threads b 4 8 ${steps}`;
       const { report, result } = await runVerified(machine(), [modelHost, ...words.split(' ')]);
       expect(result.exitCode, said(result)).toBe(0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Every way to run: other threads, several models, masks, load modes, children; topic by topic on one machine.
 import { afterAll, beforeAll } from 'vitest';
 import { nodeLlamaLibraries } from '../../../scripts/node-llama-libraries.mjs';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';
@@ -7,6 +8,7 @@ import { bootWithModels } from '../main-job/guest.js';
 import { smallTextModel } from '../main-job/small-text-model.js';
 import { setting } from '../setting.js';
 import { smallAdapter } from './adapter.js';
+import { children } from './children.js';
 import { loads, wideModel } from './loads.js';
 import { masks } from './masks.js';
 import { installModelHost } from './model-host.js';
@@ -39,3 +41,4 @@ ownThreads(ways);
 severalModels(ways);
 masks(ways);
 loads(ways);
+children(ways);
