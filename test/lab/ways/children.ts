@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Children that a process under the preload starts with fork() and exec(): each speaks for itself and leaves its
-// parent's report alone.
+// Processes that a process under the preload starts: children of fork() and exec(), and the servers of llama-server's
+// router. Each speaks for itself and leaves its parent's report alone.
 import { describe, expect, it } from 'vitest';
-import { execOk, preload } from '../main-job/guest.js';
+import { exec, execOk, preload, said } from '../main-job/guest.js';
 import { modelHost } from './model-host.js';
 import type { Ways } from './ways.js';
 
 const reports = '/run/user/0/numashard';
 
-export function children({ machine }: Ways): void {
+export function children({ machine, figures }: Ways): void {
   describe('children', () => {
     it('of fork and exec leave the parent and its report alone', async () => {
       const steps =
@@ -25,6 +25,33 @@ export function children({ machine }: Ways): void {
       expect(second).toBe(first);
       const { stdout: left } = await execOk(machine(), `ls ${reports} 2>/dev/null || true`);
       expect(left.toString(), 'nothing stays').toBe('');
+    });
+
+    it("of llama-server's router are each placed and verified", async () => {
+      const names = ['text', 'small-q8_0'];
+      const address = 'http://127.0.0.1:8098';
+      const post = (model: string): string =>
+        `wget -q -O /tmp/routed-${model} --header 'Content-Type: application/json' --post-data '{"model":"${model}","prompt":"the rest is noise","n_predict":2}' ${address}/completion`;
+      const result = await exec(
+        machine(),
+        `mkdir -p /tmp/zoo; for name in ${names.join(' ')}; do ln -sf /models/$name.gguf /tmp/zoo/; done
+         numashard run --verify --report /tmp/router.json -- llama-server --models-dir /tmp/zoo -t 4 -c 256 --no-warmup --port 8098 >/tmp/router.log 2>&1 &
+         run=$!
+         until wget -q -O /tmp/health ${address}/health || ! kill -0 $run; do sleep 0.3; done
+         ${names.map(post).join('\n')}
+         kill -TERM $run; wait $run; echo "run $?"`,
+      );
+      const log = (await machine().readFile('/tmp/router.log')).toString();
+      expect(result.stdout.toString(), `${said(result)}\n${log.slice(-3000)}`).toBe('run 0\n');
+      for (const name of names) {
+        const answer = JSON.parse((await machine().readFile(`/tmp/routed-${name}`)).toString());
+        expect(answer.content, name).not.toBe('');
+      }
+      const found = log.split('\n').filter((line) => line.includes('where *:rows puts them'));
+      for (const line of found) figures.add(`router: ${line}`, { case: 'router', line });
+      expect(found, log.slice(-3000)).toHaveLength(names.length);
+      const report = JSON.parse((await machine().readFile('/tmp/router.json')).toString());
+      expect(report).toMatchObject({ verified: true, faults: [] });
     });
   });
 }
