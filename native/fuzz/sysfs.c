@@ -70,13 +70,13 @@ static void meet_largest(void) {
     fuzz_set_files((const uint8_t *)text, strlen(text));
     ns_machine(); /* its pthread_once is over after the first call */
     check_spill();
-    forget_machine();
     is_met = true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct gns_nodes memory, usable;
     meet_largest();
+    forget_machine();
     fuzz_set_files(data, size);
     FUZZ_CHECK(gns_nodes_read(&memory, &usable, NULL) == 0);
     check_nodes(&memory);
