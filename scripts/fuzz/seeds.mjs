@@ -82,11 +82,18 @@ export function reportSeeds() {
     nodes: { 0: 8192, 1: 8192 },
   };
   const report = {
-    ...{ schema: 'numashard/report/1', pid: 42, map: '*:rows', ggmlVersion: '0.27.0', residency: 'private' },
+    ...{
+      schema: 'numashard/report/1',
+      pid: 42,
+      startTicks: 9,
+      map: '*:rows',
+      ggmlVersion: '0.27.0',
+      residency: 'private',
+    },
     models: [{ id: 0, files: ['/models/m.gguf'] }],
     shares: [0, 1].map((node) => ({ node, weight: 1 })),
     placedWorkers: 2,
-    workers: [0, 1].map((index) => ({ index, tid: 43 + index, node: index, cpus: [index] })),
+    workers: [0, 1].map((index) => ({ index, threads: 2, tid: 43 + index, node: index, cpus: [index] })),
     threads: { asked: 2, seen: [2] },
     tensors: [tensor],
     other: [{ ...tensor, name: 'kv', cut: 'none', shape: undefined, fileOffset: null }],

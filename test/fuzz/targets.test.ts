@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ggufSeeds } from '../../scripts/fuzz/gguf-seeds.mjs';
-import { knownCases, mapSeeds, sysfsSeeds } from '../../scripts/fuzz/seeds.mjs';
+import { knownCases, mapSeeds, reportSeeds, sysfsSeeds } from '../../scripts/fuzz/seeds.mjs';
 import { targets } from '../../scripts/fuzz/targets.mjs';
 import { NumashardError } from '../../src/errors.js';
 import {
@@ -66,6 +66,11 @@ describe('in TypeScript', () => {
     expect(target?.seeds.length).toBeGreaterThan(0);
     for (const input of [...(target?.seeds ?? []), ...knownCases(name)]) await target?.run(input);
   });
+});
+
+it('reports that fuzzing starts from are sound', () => {
+  for (const seed of reportSeeds())
+    expect(() => parseReport(Buffer.from(seed).toString(), 'seed')).not.toThrow();
 });
 
 it('every kept case belongs to a target', () => {
