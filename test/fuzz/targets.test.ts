@@ -10,6 +10,7 @@ import { ggufSeeds } from '../../scripts/fuzz/gguf-seeds.mjs';
 import { knownCases, mapSeeds, reportSeeds, sysfsSeeds } from '../../scripts/fuzz/seeds.mjs';
 import { targets } from '../../scripts/fuzz/targets.mjs';
 import { NumashardError } from '../../src/errors.js';
+import { parseReport } from '../../src/runtime/preload-report.js';
 import {
   hasCompiler,
   nativeFolder,
