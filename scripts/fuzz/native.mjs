@@ -126,7 +126,7 @@ export async function fuzzNative(target, state, { seed, seconds, executions }) {
   const crashes = join(state, 'crashes');
   mkdirSync(crashes, { recursive: true });
   const dictionary = fillCorpus(target, corpus, state);
-  const { code, output } = await run(program, [
+  const { code, output } = await run(program, crashes, [
     ...[`-seed=${seed}`, `-max_total_time=${seconds}`, `-runs=${Math.min(executions, 2 ** 31 - 1)}`],
     ...['-timeout=20', '-rss_limit_mb=2048', '-print_final_stats=1', '-reload=0', '-max_len=2048'],
     ...[`-dict=${dictionary}`, `-artifact_prefix=${crashes}/c-${target}-`, corpus],
@@ -171,11 +171,16 @@ function fillCorpus(target, corpus, state) {
   return dictionary;
 }
 
-/** @param {string} program @param {string[]} args @returns {Promise<{ code: number | null, output: string }>} */
-function run(program, args) {
+/**
+ * @param {string} program
+ * @param {string} cwd where libFuzzer puts what it names itself
+ * @param {string[]} args
+ * @returns {Promise<{ code: number | null, output: string }>}
+ */
+function run(program, cwd, args) {
   // Freed memory kept for longer finds no more here, and takes most of the time.
   const env = { ...process.env, ASAN_OPTIONS: 'quarantine_size_mb=8' };
-  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let output = '';
   child.stderr.on('data', (chunk) => {
     output = (output + chunk).slice(-200_000);
