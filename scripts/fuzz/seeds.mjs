@@ -64,32 +64,26 @@ export function sysfsSeeds(slash) {
 
 export function reportSeeds() {
   const tensor = {
-    ...{
-      model: 0,
-      name: 'blk.0.attn_q.weight',
-      buffer: 'CPU_Mapped',
-      cut: 'rows',
-      group: 1,
-      inHostMemory: true,
-    },
-    ...{
-      address: 65_536,
-      byteLength: 16_384,
-      shape: [1024, 16, 1, 1],
-      residency: 'private',
-      fileOffset: 4096,
-    },
+    model: 0,
+    name: 'blk.0.attn_q.weight',
+    buffer: 'CPU_Mapped',
+    cut: 'rows',
+    group: 1,
+    inHostMemory: true,
+    address: 65_536,
+    byteLength: 16_384,
+    shape: [1024, 16, 1, 1],
+    residency: 'private',
+    fileOffset: 4096,
     nodes: { 0: 8192, 1: 8192 },
   };
   const report = {
-    ...{
-      schema: 'numashard/report/1',
-      pid: 42,
-      startTicks: 9,
-      map: '*:rows',
-      ggmlVersion: '0.27.0',
-      residency: 'private',
-    },
+    schema: 'numashard/report/1',
+    pid: 42,
+    startTicks: 9,
+    map: '*:rows',
+    ggmlVersion: '0.27.0',
+    residency: 'private',
     models: [{ id: 0, files: ['/models/m.gguf'] }],
     shares: [0, 1].map((node) => ({ node, weight: 1 })),
     placedWorkers: 2,
@@ -97,8 +91,14 @@ export function reportSeeds() {
     threads: { asked: 2, seen: [2] },
     tensors: [tensor],
     other: [{ ...tensor, name: 'kv', cut: 'none', shape: undefined, fileOffset: null }],
-    ...{ placedBytes: 16_384, misplacedBytes: 0, absentBytes: 0, unknownBytes: 0, movedPages: 1 },
-    ...{ seconds: 0.5, graphs: 3, warnings: [{ code: 'node-full', message: 'node 1 is full' }] },
+    placedBytes: 16_384,
+    misplacedBytes: 0,
+    absentBytes: 0,
+    unknownBytes: 0,
+    movedPages: 1,
+    seconds: 0.5,
+    graphs: 3,
+    warnings: [{ code: 'node-full', message: 'node 1 is full' }],
   };
   const assumed = { ...report, threads: 'assumed', workers: [], tensors: [] };
   return encode(JSON.stringify(report), JSON.stringify(assumed));

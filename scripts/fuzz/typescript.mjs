@@ -54,8 +54,12 @@ export async function fuzzTypeScript(target, build, state, { seed, seconds, exec
     file: save(join(state, 'crashes'), result.failure.input, `ts-${target}-`),
   };
   return {
-    ...{ name, executions: result.executions, seconds: result.seconds, corpus: result.corpus.length },
-    ...{ coverage: result.branches, failure: failure ? `${failure.message}\ninput: ${failure.file}` : null },
+    name,
+    executions: result.executions,
+    seconds: result.seconds,
+    coverage: result.branches,
+    corpus: result.corpus.length,
+    failure: failure ? `${failure.message}\ninput: ${failure.file}` : null,
   };
 }
 

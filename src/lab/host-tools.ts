@@ -29,7 +29,14 @@ const toolDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin'
 
 /** What every machine takes; its processor takes another, and a file system may. */
 const always: readonly HostTool[] = [
-  ...(['mke2fs', 'debugfs', 'dpkg-deb', 'apt-get', 'apt-config', 'tar', 'xz', 'setpriv'] as const),
+  'mke2fs',
+  'debugfs',
+  'dpkg-deb',
+  'apt-get',
+  'apt-config',
+  'tar',
+  'xz',
+  'setpriv',
 ];
 
 /** Names of the Debian packages that the lab needs and the host lacks. */
