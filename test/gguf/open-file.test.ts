@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { craft, failureAt, small, useFolder } from './craft.js';
 
@@ -31,10 +32,24 @@ describe('what is no readable file', () => {
     expect(await failureAt('/dev/zero')).toMatchObject({ code: 'not-a-regular-file' });
   });
 
-  it.skipIf(process.getuid?.() === 0)('says that permission is missing', async () => {
-    writeFileSync(folder.path('secret.gguf'), craft(small));
-    chmodSync(folder.path('secret.gguf'), 0);
-    const error = await failureAt(folder.path('secret.gguf'));
-    expect(error).toMatchObject({ code: 'file-unreadable', message: expect.stringContaining('permission') });
+  it('says that permission is missing', async () => {
+    const path = folder.path('secret.gguf');
+    writeFileSync(path, craft(small));
+    chmodSync(path, 0);
+    chmodSync(dirname(path), 0o755);
+    const error = await asNobody(() => failureAt(path));
+    expect(error).toMatchObject({ code: 'file-unreadable', exitCode: 3 });
+    expect(error.message).toContain('secret.gguf: permission denied');
   });
 });
+
+/** Root may read everything: asks as a user who may not. Others ask as themselves. */
+async function asNobody<Result>(ask: () => Promise<Result>): Promise<Result> {
+  if (process.getuid?.() !== 0) return ask();
+  process.seteuid?.(65534);
+  try {
+    return await ask();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
