@@ -23,7 +23,12 @@ export interface RunReport {
   readonly movedPages: number;
   readonly rows: { readonly byteLength: number; readonly localBytes: number };
   readonly threads: { readonly asked: number | null; readonly seen: readonly number[] } | string;
-  readonly workers: readonly { readonly index: number; readonly node: number | null }[];
+  readonly workers: readonly {
+    readonly index: number;
+    readonly node: number | null;
+    /** Times that it was caught at work. */
+    readonly seen: number;
+  }[];
   readonly tensors: readonly ReportedTensor[];
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   readonly ended: { readonly exitCode: number | null; readonly signal: string | null };

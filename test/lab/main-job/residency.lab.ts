@@ -72,8 +72,9 @@ async function expectRight(report: RunReport, what: string): Promise<void> {
   const { tensors, path } = await readModel(model);
   const judged = judge(report, tensors, rowOwners(4, nodes), nodes);
   const { right, bound, worst } = judged;
-  const line = `${what}: ${percent(right)} right (bound ${percent(bound)}), worst ${percent(worst.local)} (${worst.tensor}), moved ${report.movedPages}`;
-  figures.add(line, { what, right, bound, worst, movedPages: report.movedPages });
+  const seen = report.workers.map((worker) => worker.seen);
+  const line = `${what}: ${percent(right)} right (bound ${percent(bound)}), worst ${percent(worst.local)} (${worst.tensor}), moved ${report.movedPages}, workers seen ${seen.join(' ')} times`;
+  figures.add(line, { what, right, bound, worst, movedPages: report.movedPages, seen });
   const explained = explainedBound('*:rows', path, '0:1,1:1,2:1,3:1');
   expect(report, line).toMatchObject({ verified: true, faults: [], absentBytes: 0, unknownBytes: 0 });
   expect(right, line).toBeGreaterThanOrEqual(Math.min(wanted.right, explained - wanted.belowBound));
