@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text of `numashard inspect`: what the model is, and where its bytes are by role and by type.
 import type { Model, ModelTensor } from '../model/types.js';
+import { count, mebibytes, percent, printable } from './text-table.js';
 
 export function renderInspect(model: Model): string {
   const { architecture, blockCount, tensors, files, byteLength } = model;
@@ -40,23 +41,4 @@ function table(
 
 function row(key: string, tensors: string, bytes: string, share: string): string {
   return `${key.padEnd(8)} ${tensors.padStart(8)} ${bytes.padStart(12)} ${share.padStart(6)}`;
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(2);
-}
-
-function percent(part: number, whole: number): string {
-  return ((100 * part) / whole).toFixed(1);
-}
-
-/** Names come from the file: what would move a terminal's cursor or reorder text is shown as an escape. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => {
-    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-  });
 }

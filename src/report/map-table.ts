@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text of `numashard map explain`: what each rule takes, what each node gets, and how exact pages allow it.
 import type { ExplainDocument, ExplainedTensor } from '../shardmap/explain.js';
+import { mebibytes, percent, printable } from './text-table.js';
 
 export function renderExplain(document: ExplainDocument): string {
   const { map, nodes, tensors, pageSize, warnings } = document;
@@ -29,7 +30,7 @@ export function renderExplain(document: ExplainDocument): string {
 function ruleTable(tensors: readonly ExplainedTensor[], total: number): string[] {
   const groups = new Map<string, { count: number; byteLength: number }>();
   for (const { rule, byteLength } of tensors) {
-    const key = rule ?? '(round robin by layer)';
+    const key = printable(rule ?? '(round robin by layer)');
     const group = groups.get(key) ?? { count: 0, byteLength: 0 };
     groups.set(key, { count: group.count + 1, byteLength: group.byteLength + byteLength });
   }
@@ -39,20 +40,7 @@ function ruleTable(tensors: readonly ExplainedTensor[], total: number): string[]
   return [
     line('rule', 'tensors', 'MiB', '%'),
     ...[...groups].map(([key, { count, byteLength }]) =>
-      line(printable(key), `${count}`, mebibytes(byteLength), percent(byteLength, total)),
+      line(key, `${count}`, mebibytes(byteLength), percent(byteLength, total)),
     ),
   ];
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(2);
-}
-
-function percent(part: number, whole: number): string {
-  return whole === 0 ? '0.0' : ((100 * part) / whole).toFixed(1);
-}
-
-/** Maps are typed by anyone and globs come from files: nothing in them may move a terminal's cursor. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }

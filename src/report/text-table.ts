@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Plain text tables and byte counts as a person reads them.
+// Plain text tables; byte counts, shares and names from elsewhere as a person reads them.
 
 export interface Column {
   readonly title: string;
@@ -39,4 +39,24 @@ export function formatBytes(bytes: number | null): string {
 /** `1 node`, `4 nodes`. */
 export function count(value: number, noun: string): string {
   return `${value} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** `7.44`, without the unit: of a column of them. */
+export function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(2);
+}
+
+/** Without the sign; of nothing, none. */
+export function percent(part: number, whole: number): string {
+  return whole === 0 ? '0.0' : ((100 * part) / whole).toFixed(1);
+}
+
+/**
+ * Names come from files and maps from anyone: what would move a terminal's cursor or reorder text is shown as an
+ * escape, so that one still sees which character it is.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
 }

@@ -29,5 +29,7 @@ test('shows warnings with their codes, and the fallback', () => {
 });
 
 test('lets no glob move the cursor', () => {
-  expect(render('name=\u001b[2J:0,*:1')).not.toContain('\u001b');
+  const text = render('name=\u001b[2J:0,*:1');
+  expect(text).not.toContain('\u001b');
+  expect(text).toMatch(/^map {6}name=\\u\{1b\}\[2J:node0,/m);
 });
