@@ -3,7 +3,7 @@
 // what is missing is returned to be added, with a line that says so.
 import type { NumashardError } from '../errors.js';
 import type { Plan } from '../plan/types.js';
-import { parseShardMap } from '../shardmap/parse.js';
+import { usesRows } from '../shardmap/parse.js';
 import type { Topology } from '../topology/types.js';
 import { checkAffinity } from './affinity-check.js';
 import { conflict } from './command-conflict.js';
@@ -54,7 +54,7 @@ export function checkCommand(command: LlamaCommand, plan: CheckedPlan): CommandC
 /** Only for maps with a rows target does the preload pin workers and cut by their number. */
 export function pinsWorkers(environment: Readonly<Record<string, string>>): boolean {
   const map = environment[environmentNames.map];
-  return map !== undefined && parseShardMap(map).some(({ target }) => target.kind === 'rows');
+  return map !== undefined && usesRows(map);
 }
 
 /** Memory policies that would be overruled in silence, and variables that run sets itself. */

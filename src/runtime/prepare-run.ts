@@ -5,7 +5,7 @@ import { NumashardError } from '../errors.js';
 import type { Model } from '../model/types.js';
 import { planPlacement } from '../plan/plan-placement.js';
 import type { Plan, StrategyName } from '../plan/types.js';
-import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { isObserve, parseShardMap, usesRows } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
 import type { MachineNodes } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
@@ -176,7 +176,7 @@ function workersIn(environment: Readonly<Record<string, string>>): number | null
 function chosenFor(map: string, plan: Plan): StrategyName {
   const ofPlan = plan.strategies.find((strategy) => strategy.name === plan.chosen);
   if (ofPlan?.map === map) return plan.chosen;
-  return parseShardMap(map).some(({ target }) => target.kind === 'rows') ? 'rows' : 'layers';
+  return usesRows(map) ? 'rows' : 'layers';
 }
 
 /** The environment of a plan document (`numashard plan --json`). Throws `usage`. */

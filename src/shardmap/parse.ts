@@ -14,6 +14,11 @@ export function isObserve(text: string): boolean {
   return /^[ \t\r\n]*observe[ \t\r\n]*$/.test(text);
 }
 
+/** Whether a rule gives rows to nodes, so that it matters which worker runs where. */
+export function usesRows(text: string): boolean {
+  return parseShardMap(text).some(({ target }) => target.kind === 'rows');
+}
+
 /**
  * Reads a map; `observe` is the empty one. With a machine, nodes are checked against it. Throws `map-syntax`,
  * `map-role`, `map-node`, `map-range`, `map-empty-rule` or `map-rows-nodes`, first place from the left.

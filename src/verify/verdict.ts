@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // When a verification is good enough to say yes.
-import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { isObserve, usesRows } from '../shardmap/parse.js';
 import { formatShare, rightBytes } from './totals.js';
 import type { Verification } from './types.js';
 import { fallsShort, wantedOf } from './worker-rows.js';
@@ -64,8 +64,4 @@ function findWorkerFault({ worstRows }: Judged): string | null {
   const { tensor, worker, byteLength, localBytes } = worstRows;
   const share = formatShare(localBytes, byteLength);
   return `${share} of worker ${worker}'s rows of ${tensor} lie where it ran, ${formatShare(wantedOf(worstRows), 1)} were wanted`;
-}
-
-function usesRows(map: string): boolean {
-  return parseShardMap(map).some(({ target }) => target.kind === 'rows');
 }

@@ -12,7 +12,7 @@ import { readThreadMasks } from '../runtime/thread-masks.js';
 import { shapeOf } from '../shardmap/cut.js';
 import { findRule, isLanguageWeight } from '../shardmap/find-rule.js';
 import { localShareBound } from '../shardmap/pages.js';
-import { isObserve, parseShardMap } from '../shardmap/parse.js';
+import { isObserve, parseShardMap, usesRows } from '../shardmap/parse.js';
 import { resolveShardMap } from '../shardmap/resolve.js';
 import type { Placement } from '../shardmap/types.js';
 import type { Topology } from '../topology/types.js';
@@ -53,7 +53,7 @@ export async function verifyProcess(input: VerifyInput): Promise<Verification> {
   const tensors = verified.map(({ tensor }) => tensor);
   const owned = verified.flatMap((one) => one.owned ?? []);
   // Where a map gives rows to some tensors only, the others are not asked to be local.
-  const asked = usesRows(report) ? owned.filter(({ kind }) => kind === 'rows') : owned;
+  const asked = usesRows(report.map) ? owned.filter(({ kind }) => kind === 'rows') : owned;
   return {
     pid: report.pid,
     models: report.models,
@@ -139,16 +139,12 @@ function expectedPlacements(
   return [
     ...resolveShardMap(parseShardMap(report.map), all, {
       ...machineNodes(topology),
-      shares: usesRows(report) ? report.shares : [],
+      shares: usesRows(report.map) ? report.shares : [],
       workers: report.placedWorkers,
       pageSize: topology.pageSize,
       repack: (tensor) => repackOf(reported.get(tensor)),
     }).placements,
   ];
-}
-
-function usesRows({ map }: PreloadReport): boolean {
-  return parseShardMap(map).some(({ target }) => target.kind === 'rows');
 }
 
 function repackOf(tensor: ReportedTensor | undefined): { repacked: boolean; group: number } {
