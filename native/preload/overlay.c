@@ -48,12 +48,12 @@ static void fill_hole(char *start, size_t length, int fd, uint64_t file_offset) 
     if (at != MAP_FAILED && at != start) syscall(SYS_munmap, at, length); /* kernels that do not know the flag */
 }
 
-/* Asked anew after a tenth of a second, or where it gets close: as ns_spill() does. */
+/* Asked anew after NS_FRESH_SECONDS, or where it gets close: as ns_spill() does. */
 static bool cgroup_has(uint64_t length) {
     static uint64_t room;
     static double asked_at;
     const double now = ns_now();
-    if (asked_at == 0 || now - asked_at > 0.1 || room / 4 < length + NS_CGROUP_RESERVE) {
+    if (asked_at == 0 || now - asked_at > NS_FRESH_SECONDS || room / 4 < length + NS_CGROUP_RESERVE) {
         room = ns_cgroup_room();
         asked_at = now;
     }

@@ -65,6 +65,9 @@ const struct ns_node *ns_node_by_id(int id);
 int ns_node_index(int id); /* in ns_machine()->nodes, -1 unknown */
 /* Bytes that can be taken on a node before the kernel would have to do more than drop clean cache. */
 uint64_t ns_node_room(const struct ns_node *node);
+/* Asking for every tensor anew would cost more than placing a small one: for this long what is known of a node or cgroup
+ * and what was taken since will do, unless it is getting close. */
+#define NS_FRESH_SECONDS 0.1
 /* What llama.cpp needs beside its weights before a cgroup counts as full. */
 #define NS_CGROUP_RESERVE (64u << 20)
 /* The same for every cgroup above this process; UINT64_MAX where nothing limits. */

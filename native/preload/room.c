@@ -103,10 +103,6 @@ static int nearest_with_room(int node, const uint64_t *room) {
     return best;
 }
 
-/* Asking for every tensor anew would cost more than placing a small one: for a tenth of a second what is known of a node
- * and what was taken since will do, unless it is getting close. */
-#define NS_FRESH_SECONDS 0.1
-
 static bool fits(int node, uint64_t need) {
     static struct known {
         uint64_t room;
