@@ -7,7 +7,7 @@ import { cpus, homedir, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Contender, median } from './bench/contender.mjs';
+import { Contender } from './bench/contender.mjs';
 import { writeDeepSeekHeader } from './bench/deepseek-header.mjs';
 import { build } from './build.mjs';
 import { Failure, report } from './failure.mjs';
@@ -39,7 +39,9 @@ await report(async () => {
 async function measureAll(folder) {
   const path = join(folder, 'model.gguf');
   const dist = (/** @type {string} */ module) => import(new URL(`../dist/${module}`, import.meta.url).href);
-  const [{ writeGguf }, encode] = await Promise.all([dist('gguf/write-gguf.js'), dist('gguf/encode.js')]);
+  const [{ writeGguf }, encode, { median }] = await Promise.all(
+    ['gguf/write-gguf.js', 'gguf/encode.js', 'bench/ratio.js'].map(dist),
+  );
   const held = await writeDeepSeekHeader(path, { writeGguf, encode });
   const ours = readAgain('dist/gguf/read-gguf.js', 'readGguf');
   const contenders = {

@@ -2,7 +2,7 @@
 // What tests and the lab need of the system, and the Debian packages that have it. For the lab's own part see
 // src/lab/host-tools.ts; test/scripts/host-packages.test.ts compares the two.
 import { existsSync } from 'node:fs';
-import { crossPackages } from './package/targets.mjs';
+import { crossCompiler, crossPackages } from './package/targets.mjs';
 
 /** For `npm run build`: a program or a file, and its package. @type {Readonly<Record<string, string>>} */
 const buildPackages = {
@@ -48,25 +48,19 @@ export const testPackages = {
   readelf: 'binutils',
   'qemu-aarch64': 'qemu-user',
   ...fuzzCompiler,
-  // For the C header on other machines; compilers of other Debian suites are not installed: test/compilers.
-  ...crossCompiler('powerpc64le-linux-gnu', 'ppc64el'),
-  ...crossCompiler('powerpc64-linux-gnu', 'ppc64'),
-  ...crossCompiler('aarch64-linux-gnu', 'arm64'),
-  ...crossCompiler('s390x-linux-gnu', 's390x'),
+  // For the C header on further machines; compilers of other Debian suites are not installed: test/compilers.
+  ...crossCompiler({
+    triplet: 'powerpc64-linux-gnu',
+    compilerPackage: 'gcc-powerpc64-linux-gnu',
+    libcPackage: 'libc6-dev-ppc64-cross',
+  }),
+  ...crossCompiler({
+    triplet: 's390x-linux-gnu',
+    compilerPackage: 'gcc-s390x-linux-gnu',
+    libcPackage: 'libc6-dev-s390x-cross',
+  }),
   'x86_64-w64-mingw32-gcc-win32': 'gcc-mingw-w64-x86-64-win32',
 };
-
-/**
- * @param {string} target
- * @param {string} architecture as Debian names it
- * @returns {Readonly<Record<string, string>>}
- */
-function crossCompiler(target, architecture) {
-  return {
-    [`${target}-gcc`]: `gcc-${target}`,
-    [`/usr/${target}/include/stdio.h`]: `libc6-dev-${architecture}-cross`,
-  };
-}
 
 /**
  * For `npm start` on a machine of several nodes, which needs no emulation: a llama-bench on PATH, or what it takes to

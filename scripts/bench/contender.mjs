@@ -30,14 +30,3 @@ export class Contender {
     this.child.stdin.end();
   }
 }
-
-/**
- * @param {readonly number[]} samples
- * @returns {number}
- */
-export function median(samples) {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}

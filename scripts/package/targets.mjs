@@ -50,10 +50,13 @@ export function crossPackages(names = Object.keys(targets)) {
   const foreign = Object.entries(targets).flatMap(([name, target]) =>
     names.includes(name) && target.architecture !== process.arch ? [target] : [],
   );
-  return Object.fromEntries(
-    foreign.flatMap(({ triplet, compilerPackage, libcPackage }) => [
-      [`${triplet}-gcc`, compilerPackage],
-      [`/usr/${triplet}/include/stdio.h`, libcPackage],
-    ]),
-  );
+  return Object.assign({}, ...foreign.map(crossCompiler));
+}
+
+/**
+ * @param {Pick<Target, 'triplet' | 'compilerPackage' | 'libcPackage'>} target
+ * @returns {Record<string, string>}
+ */
+export function crossCompiler({ triplet, compilerPackage, libcPackage }) {
+  return { [`${triplet}-gcc`]: compilerPackage, [`/usr/${triplet}/include/stdio.h`]: libcPackage };
 }
