@@ -100,11 +100,9 @@ function readReport(file) {
 async function prepareGuest() {
   const load = (/** @type {string} */ module) =>
     import(new URL(`../dist/lab/${module}`, import.meta.url).href);
-  const [{ prepareGuestImage }, { loadMachine, kernelNames }, { prepareDebianLlama }] = await Promise.all([
-    load('guest-image.js'),
-    load('machine.js'),
-    load('debian-llama.js'),
-  ]);
+  const [{ prepareGuestImage }, { loadMachine, kernelNames }, { prepareDebianLlama }, { searchToolsIn }] =
+    await Promise.all(['guest-image.js', 'machine.js', 'debian-llama.js', 'host-tools.js'].map(load));
+  searchToolsIn(process.env['PATH']);
   process.stdout.write('\n');
   const systems = [
     ...kernelNames.map((/** @type {string} */ kernel) => ({ ...loadMachine('x86-4n'), kernel })),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The host's programs the lab drives: which are missing, and how one is run.
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { NumashardError } from '../errors.js';
 
 /** Program, and the Debian package it comes from. */
@@ -25,7 +26,16 @@ export type HostTool = keyof typeof neededTools;
 export const debianKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Not only $PATH: Debian keeps mke2fs in a folder that users' $PATH lacks. */
-const toolDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const systemDirectories = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+let toolDirectories: readonly string[] = systemDirectories;
+
+/** From now on `path` ($PATH) comes first; until it is called, only the system's folders count. One for the process. */
+export function searchToolsIn(path: string | undefined): void {
+  // A relative folder is another one for each tool, which runs where its files are.
+  const asked = (path ?? '').split(':').filter((directory) => isAbsolute(directory));
+  toolDirectories = [...asked, ...systemDirectories];
+}
 
 /** What every machine takes; its processor takes another, and a file system may. */
 const always: readonly HostTool[] = [
@@ -128,7 +138,7 @@ function findTool(tool: HostTool, directories: readonly string[]): string | unde
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepareModelImages, prepareProjectImage } from '../../src/lab/host-images.js';
-import { missingLabTools, toolPath } from '../../src/lab/host-tools.js';
+import { missingLabTools, searchToolsIn, toolPath } from '../../src/lab/host-tools.js';
 import type { LabProgress } from '../../src/lab/progress.js';
 
 let directory: string;
@@ -38,6 +38,7 @@ describe('prepareModelImages', () => {
   });
 });
 
+searchToolsIn(process.env['PATH']);
 const missing = missingLabTools([]);
 describe.skipIf(missing.includes('e2fsprogs'))('images (needs e2fsprogs)', () => {
   it('of a model holds its bytes, is kept, and follows a change', async () => {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { missingLabTools, runTool } from '../../src/lab/host-tools.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { missingLabTools, runTool, searchToolsIn, toolPath } from '../../src/lab/host-tools.js';
+import { numashard } from '../cli/numashard.js';
 
 describe('missingLabTools', () => {
   it('names each package once', () => {
@@ -27,6 +28,57 @@ describe('missingLabTools', () => {
       rmSync(directory, { recursive: true });
     }
   });
+});
+
+describe('a tool', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'numashard-tools-'));
+  });
+  afterEach(() => {
+    searchToolsIn(undefined);
+    rmSync(directory, { recursive: true });
+  });
+
+  const script = (name: string, text: string) =>
+    writeFileSync(join(directory, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+
+  it('is taken from PATH before the system’s folders, and is then not missing', async () => {
+    script('mkfs.xfs', 'echo "from PATH: $*"');
+    script('tar', 'echo "not the system’s"');
+    expect(toolPath('tar')).not.toContain(directory);
+    searchToolsIn(`/no/such/folder::${directory}`);
+    expect(missingLabTools(['mkfs.xfs'])).not.toContain('xfsprogs');
+    expect(toolPath('mkfs.xfs')).toBe(join(directory, 'mkfs.xfs'));
+    expect(await runTool('mkfs.xfs', ['-q', 'image'])).toBe('from PATH: -q image\n');
+    expect(await runTool('tar', [])).toBe('not the system’s\n');
+  });
+
+  it('is found in the system’s folders where PATH has none, no program, or is relative', () => {
+    const system = toolPath('tar');
+    expect(system).toMatch(/^\/.*bin\/tar$/);
+    mkdirSync(join(directory, 'tar'));
+    mkdirSync(join(directory, 'bin'));
+    writeFileSync(join(directory, 'bin', 'tar'), '', { mode: 0o644 });
+    for (const path of [undefined, '', '.:bin', directory, join(directory, 'bin')]) {
+      searchToolsIn(path);
+      expect(toolPath('tar'), path).toBe(system);
+    }
+  });
+
+  it.skipIf(missingLabTools(['qemu-system-x86_64']).length > 0)(
+    'of a user’s PATH is the one that `lab run` takes (needs what the lab needs)',
+    () => {
+      script('mke2fs', 'echo "mke2fs from PATH" >&2; exit 1');
+      writeFileSync(join(directory, 'model.gguf'), 'GGUF');
+      const { exitCode, stderr } = numashard(
+        ['lab', 'run', '--model', join(directory, 'model.gguf'), '--', 'true'],
+        { PATH: `${directory}:${process.env['PATH']}`, XDG_CACHE_HOME: join(directory, 'cache') },
+      );
+      expect(stderr).toMatch(/^error: mke2fs .*: ended with 1: mke2fs from PATH$/m);
+      expect(exitCode).toBe(125);
+    },
+  );
 });
 
 describe('runTool', () => {

@@ -10,6 +10,7 @@ import { bootMachine } from '../../lab/boot.js';
 import { type DebianLlama, prepareDebianLlama } from '../../lab/debian-llama.js';
 import { type DemoHost, runDemo } from '../../lab/demo.js';
 import { resolveModel } from '../../lab/demo-model-file.js';
+import { searchToolsIn } from '../../lab/host-tools.js';
 import { type Comparison, renderComparison } from '../../report/comparison.js';
 import { drawComparison } from '../../report/comparison-svg.js';
 import { findProgram } from '../../runtime/find-program.js';
@@ -35,6 +36,8 @@ const guestEnvironment = {
 
 export async function runLabDemo(context: CommandContext, options: LabDemoOptions): Promise<void> {
   const started = performance.now();
+  const { PATH } = context.env;
+  searchToolsIn(PATH);
   const topology = await readTopology();
   const isHere = topology.nodes.length > 1 && !options.emulated;
   const comparison = isHere ? await demoHere(context, options) : await demoInLab(context, options);

@@ -2,6 +2,7 @@
 // numashard lab run: one command in an emulated machine, its output passed on as it comes.
 import { join } from 'node:path';
 import type { FileSystemName } from '../../lab/file-systems.js';
+import { searchToolsIn } from '../../lab/host-tools.js';
 import type { KernelName } from '../../lab/machine.js';
 import { labRun } from '../../lab/run.js';
 import type { CommandContext } from '../context.js';
@@ -22,6 +23,8 @@ export async function runInLab(
   command: readonly string[],
   { machine, kernel, filesystem, scratch, model, out, user }: LabRunOptions,
 ): Promise<void> {
+  const { PATH } = context.env;
+  searchToolsIn(PATH);
   const progress = labProgress(context);
   try {
     const { exitCode, signal } = await labRun({
