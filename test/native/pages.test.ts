@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasCompiler, sanitizerLibraries, sanitizers, sourcesIn } from './preload-workshop.js';
+import { canCompileNative, sanitizerLibraries, sanitizers, sourcesIn } from './preload-workshop.js';
 
 const compiler = 'cc';
 const page = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }));
@@ -15,7 +15,7 @@ const builds: [string, string[]][] = [
 ];
 
 describe.each(builds)('the page helper, %s', (_name, flags) => {
-  const isPossible = flags.length > 0 ? sanitizerLibraries(compiler) !== null : hasCompiler(compiler);
+  const isPossible = flags.length > 0 ? sanitizerLibraries(compiler) !== null : canCompileNative(compiler);
 
   describe.skipIf(!isPossible)('on this machine', () => {
     let folder: string;

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hasCompiler } from '../shardmap/native-program.js';
 
 export const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 const native = fileURLToPath(new URL('../../native/', import.meta.url));
@@ -36,13 +37,14 @@ export function sourcesIn(...folders: string[]): string[] {
   });
 }
 
-export function hasCompiler(compiler: string): boolean {
-  return process.platform === 'linux' && spawnSync(compiler, ['--version']).status === 0;
+/** The native programs are for Linux alone, unlike the header. */
+export function canCompileNative(compiler: string): boolean {
+  return process.platform === 'linux' && hasCompiler(compiler);
 }
 
 /** The compiler's sanitizer libraries, which must come first in LD_PRELOAD; null where it has none. */
 export function sanitizerLibraries(compiler: string): string[] | null {
-  if (!hasCompiler(compiler)) return null;
+  if (!canCompileNative(compiler)) return null;
   const find = (name: string): string =>
     execFileSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
   const libraries = ['libasan.so', 'libubsan.so'].map(find);

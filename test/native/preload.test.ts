@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findReportProblem } from '../../src/runtime/report-problem.js';
 import {
-  hasCompiler,
+  canCompileNative,
   openPreloadWorkshop,
   type PreloadBuild,
   type PreloadWorkshop,
@@ -25,7 +25,7 @@ const oneLine = (reason: string) => ({
 const gone = oneLine('stays in the page cache: its file was deleted, replaced or cut');
 
 /** Debian's has its version in its name, and set-up installs that one. */
-const clang = hasCompiler('clang') ? 'clang' : 'clang-19';
+const clang = canCompileNative('clang') ? 'clang' : 'clang-19';
 
 const builds: [string, string, string[]][] = [
   ['as it is shipped', 'cc', []],
@@ -35,7 +35,7 @@ const builds: [string, string, string[]][] = [
 
 describe.each(builds)('the preload library, %s', (name, compiler, flags) => {
   const isSanitized = flags.length > 0;
-  const isPossible = isSanitized ? sanitizerLibraries(compiler) !== null : hasCompiler(compiler);
+  const isPossible = isSanitized ? sanitizerLibraries(compiler) !== null : canCompileNative(compiler);
 
   describe.skipIf(!isPossible)('inside a program', () => {
     let workshop: PreloadWorkshop;

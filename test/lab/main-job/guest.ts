@@ -126,3 +126,11 @@ export function explainedBound(map: string, modelPath: string, threads: string):
 export function said({ stdout, stderr }: ExecResult): string {
   return `${stdout}${stderr}`.trim().slice(-3000);
 }
+
+/** What the preload library or the CLI said to the user. */
+export function numashardLines({ stderr }: ExecResult): string[] {
+  return stderr
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith('numashard: '));
+}

@@ -2,12 +2,13 @@
 // What must not go wrong when the machine or the user does not play along: full nodes, one node, killed programs,
 // contradicting flags, maps that make no sense, users without privilege.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ExecResult, LabMachine } from '../../../src/lab/lab-machine.js';
+import type { LabMachine } from '../../../src/lab/lab-machine.js';
 import { Figures, percent } from './figures.js';
 import {
   bootWithModels,
   exec,
   execOk,
+  numashardLines,
   oneToken,
   preload,
   prepareCache,
@@ -207,13 +208,6 @@ describe('on one node', () => {
     expect(numashardLines(result)).toEqual([expect.stringContaining('one NUMA node')]);
   });
 });
-
-function numashardLines({ stderr }: ExecResult): string[] {
-  return stderr
-    .toString()
-    .split('\n')
-    .filter((line) => line.startsWith('numashard: '));
-}
 
 /** The folder in which reports lie goes with the last of them. */
 async function expectNothingLeft(before: string): Promise<void> {

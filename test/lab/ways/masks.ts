@@ -3,7 +3,15 @@
 // inside, on the nodes that are left, and where that cannot be it is said.
 import { describe, expect, it } from 'vitest';
 import { percent } from '../main-job/figures.js';
-import { exec, oneToken, preload, prepareCache, runVerified, said } from '../main-job/guest.js';
+import {
+  exec,
+  numashardLines,
+  oneToken,
+  preload,
+  prepareCache,
+  runVerified,
+  said,
+} from '../main-job/guest.js';
 import { judge, type RunReport, rowOwners } from '../main-job/judge.js';
 import { modelHost } from './model-host.js';
 import { allowedCpus, knownTensors, type Ways } from './ways.js';
@@ -76,7 +84,7 @@ export function masks({ machine, figures }: Ways): void {
       const result = await exec(machine(), [...inCpuset('4-7', '0-1'), ...bench, '-t', '4'], { env });
       expect(result.exitCode, said(result)).toBe(0);
       expect(result.stdout.toString()).toContain('build_commit');
-      expect(numashardLines(result.stderr)).toEqual([expect.stringContaining('no node')]);
+      expect(numashardLines(result)).toEqual([expect.stringContaining('no node')]);
     });
 
     it.each([
@@ -95,7 +103,7 @@ export function masks({ machine, figures }: Ways): void {
         seen.flat().every((cpu: number) => allowedCpus(mask).includes(cpu)),
         JSON.stringify(seen),
       ).toBe(true);
-      expect(numashardLines(result.stderr)).toEqual(
+      expect(numashardLines(result)).toEqual(
         isSaid ? [expect.stringMatching(/mask .* worker \d .* node [23]/)] : [],
       );
     });
@@ -108,11 +116,4 @@ function inCpuset(cpus: string, memory: string): string[] {
   const script = `mkdir -p ${group} && echo +cpuset >/sys/fs/cgroup/cgroup.subtree_control && echo ${cpus} >${group}/cpuset.cpus &&
     echo ${memory} >${group}/cpuset.mems && echo $$ >${group}/cgroup.procs && exec "$@"`;
   return ['sh', '-c', script, 'sh'];
-}
-
-function numashardLines(stderr: Buffer): string[] {
-  return stderr
-    .toString()
-    .split('\n')
-    .filter((line) => line.startsWith('numashard: '));
 }
