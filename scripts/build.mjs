@@ -119,7 +119,7 @@ export function compile(program, { directories, options, libraries, output }) {
  */
 function isCurrent(output, directories) {
   if (!existsSync(join(root, output))) return false;
-  const inputs = [...directories, 'native/include', 'native/preload'].flatMap(filesIn);
+  const inputs = [...directories, 'native/include'].flatMap(filesIn);
   const built = modified(output);
   return [...inputs, 'scripts/build.mjs', 'scripts/package/targets.mjs'].every(
     (file) => modified(file) < built,

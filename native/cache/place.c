@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "../preload/syscalls.h"
+#include "../include/syscalls.h"
 #include "cache.h"
 
 /* One call of move_pages(2). */

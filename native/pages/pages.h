@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "../preload/syscalls.h"
+#include "../include/syscalls.h"
 
 /* What stands in an answer instead of a node. */
 #define PAGES_ABSENT (-1)  /* not in memory */

@@ -14,7 +14,7 @@
 
 #include "../cache/cache.h"
 #include "../include/ggml-numa-shard.h"
-#include "syscalls.h"
+#include "../include/syscalls.h"
 
 #define NS_EXPORT __attribute__((visibility("default")))
 /* We are loaded at start, so our thread locals may lie in the static block: no allocation at first use. */
