@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Models in several files under the real llama.cpp: `run --verify` and `place` put every part where its rows are read,
 // whichever part holds the output matrix; a tied embedding is cut as the output matrix that it is, an encoder's not.
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,14 +9,13 @@ import { readGgufParts } from '../../../src/gguf/read-parts.js';
 import type { GgufToWrite } from '../../../src/gguf/write-gguf.js';
 import { writeGgufParts } from '../../../src/gguf/write-parts.js';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';
-import { makeOnce } from '../../../src/lab/make-once.js';
 import { type DemoModelSpec, demoModelContent } from '../../../src/lab/models.js';
 import { describeModel } from '../../../src/model/describe-model.js';
 import type { Model, ModelTensor } from '../../../src/model/types.js';
+import { cachedModel } from '../cached-model.js';
 import { Figures, percent } from '../main-job/figures.js';
 import { bootWithModels, execOk, isThorough, oneToken, runVerified, said } from '../main-job/guest.js';
 import { distributeOwners, judge, type OwnersOf, rowOwners } from '../main-job/judge.js';
-import { setting } from '../setting.js';
 
 const nodes = 4;
 const threads = 4;
@@ -69,11 +67,7 @@ afterAll(async () => {
 async function partsOf(name: Name): Promise<string[]> {
   const { counts } = models[name];
   const content = contentOf(name);
-  const key = createHash('sha256')
-    .update(JSON.stringify([spec, name, counts, 'llama-embed']))
-    .digest('hex')
-    .slice(0, 16);
-  const folder = await makeOnce(join(setting.cacheDirectory, 'models', key), async (work) => {
+  const folder = await cachedModel([spec, name, counts, 'llama-embed'], name, async (work) => {
     await mkdir(work);
     await writeGgufParts(join(work, name), content, counts);
   });

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Models that speak, small enough to say some seventy tokens several times over in an emulated machine; and each with
 // one bit of one weight page turned over: if a comparison of answers misses that, it is worthless.
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import { readGguf } from '../../../src/gguf/read-gguf.js';
 import { buildDemoModel, type DemoModelSpec } from '../../../src/lab/models.js';
-import { setting } from '../setting.js';
+import { cachedModel } from '../cached-model.js';
 
 const spec = {
   kind: 'dense',
@@ -28,7 +25,7 @@ export type Quantization = 'q8_0' | 'q4_0' | 'q4_K_M';
 /** `small-Q.gguf` in the lab's cache. */
 export function smallTextModel(quantization: Quantization): Promise<string> {
   const whole: DemoModelSpec = { ...spec, quantization };
-  return cachedModel(whole, `small-${quantization}`, (path) => buildDemoModel(path, whole));
+  return cachedModel(whole, `small-${quantization}.gguf`, (path) => buildDemoModel(path, whole));
 }
 
 const pageSize = 4096;
@@ -44,7 +41,7 @@ export async function flippedModel(quantization: Quantization): Promise<string> 
   const plain = await smallTextModel(quantization);
   return cachedModel(
     { ...spec, quantization, matrix, bit },
-    `small-${quantization}-flipped`,
+    `small-${quantization}-flipped.gguf`,
     async (path) => {
       const tensor = (await readGguf(plain)).tensors.find(({ name }) => name === matrix);
       const bytes = tensor && blockBytes[tensor.type];
@@ -56,19 +53,4 @@ export async function flippedModel(quantization: Quantization): Promise<string> 
       await writeFile(path, data);
     },
   );
-}
-
-export async function cachedModel(
-  key: unknown,
-  name: string,
-  make: (path: string) => Promise<void>,
-): Promise<string> {
-  const digest = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 16);
-  const path = join(setting.cacheDirectory, 'models', digest, `${name}.gguf`);
-  if (existsSync(path)) return path;
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}`;
-  await make(temporary);
-  await rename(temporary, path);
-  return path;
 }

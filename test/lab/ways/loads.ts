@@ -3,10 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import type { LabMachine } from '../../../src/lab/lab-machine.js';
 import { buildDemoModel, type DemoModelSpec } from '../../../src/lab/models.js';
+import { cachedModel } from '../cached-model.js';
 import { percent } from '../main-job/figures.js';
 import { execOk, isThorough, oneToken, prepareCache, runVerified, said } from '../main-job/guest.js';
 import { judge, type ReportedTensor, rowOwners } from '../main-job/judge.js';
-import { cachedModel } from '../main-job/small-text-model.js';
 import { modelHost } from './model-host.js';
 import { knownTensors, tensorsOf, type Ways } from './ways.js';
 
@@ -29,7 +29,7 @@ const wideSpec: DemoModelSpec = {
 };
 
 export function wideModel(): Promise<string> {
-  return cachedModel(wideSpec, 'wide', (path) => buildDemoModel(path, wideSpec));
+  return cachedModel(wideSpec, 'wide.gguf', (path) => buildDemoModel(path, wideSpec));
 }
 
 interface ReportedBuffer {
