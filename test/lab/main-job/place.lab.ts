@@ -155,6 +155,7 @@ describe('a llama-bench that never heard of us', () => {
 describe('place', () => {
   it('moves nothing the second time', async () => {
     const again = ['numashard', 'place', '/models/moe-q8_0.gguf', '--threads', `${threads}`, '--json'];
+    await execOk(machine, again);
     const { stdout } = await execOk(machine, again);
     expect(JSON.parse(stdout.toString()).pages).toMatchObject({
       readPages: 0,
