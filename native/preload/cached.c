@@ -9,14 +9,15 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/* Two that place the same file at once would each map what the other still has to move. A holder that was stopped must
- * not hold us for ever. */
+/* Two that place the same file at once would each map what the other still has to move. A holder that was stopped, or
+ * that locked the file for something else, must not hold us for ever: once this long for a file, not for each tensor. */
 #define NS_LOCK_SECONDS 60
 
-static void lock_file(int fd) {
+static void lock_file(struct ns_mapping *mapping, int fd) {
     const struct timespec pause = {.tv_nsec = 2000000};
-    const time_t end = time(NULL) + NS_LOCK_SECONDS;
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && time(NULL) < end) nanosleep(&pause, NULL);
+    const double end = ns_now() + (mapping->is_held ? 0 : NS_LOCK_SECONDS);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK && !(mapping->is_held = ns_now() >= end))
+        nanosleep(&pause, NULL);
 }
 
 /* The kernel maps what is cached around a page that is asked for (fault_around_bytes, 64 KiB): the pages of neighbours
@@ -103,7 +104,7 @@ bool ns_cached_put(struct ns_tensor *tensor, const struct ns_pages *pages, int *
     struct cache_place *place = &cached.place;
     if (!error) {
         place->found = found;
-        lock_file(place->fd);
+        lock_file(cached.mapping, place->fd);
         error = cache_put(place);
         let_neighbours_go(cached.mapping, place);
         ns_totals.moved_pages += place->counts.moved + place->counts.dropped;

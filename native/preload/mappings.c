@@ -35,6 +35,7 @@ static void fill_slot(struct ns_mapping *slot, const struct ns_mapping *from, ui
     slot->error = from->error;
     slot->is_hidden = from->is_hidden;
     slot->has_private = from->has_private;
+    slot->is_held = from->is_held;
     slot->residency = from->residency;
     atomic_store(&slot->start, start);
     atomic_store(&slot->end, end);

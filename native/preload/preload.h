@@ -127,6 +127,7 @@ struct ns_mapping {
     bool is_hidden;   /* mincore(2) does not tell: another's file, and not ours to write */
     bool has_private; /* private memory lies over part of it */
     enum ns_residency residency; /* unset until a weight in it decides */
+    bool is_held;     /* its lock was waited for in vain: not again */
     int error; /* 0: the file behind the path is the mapped one; else why not, ESTALE: it is another */
 };
 /* The read-only shared file mapping around an address, NULL when it is not one. Under ns_lock, as is its use. */
@@ -241,7 +242,7 @@ bool ns_cached_put(struct ns_tensor *tensor, const struct ns_pages *pages, int *
 bool ns_cached_is_right(const struct ns_tensor *tensor, const struct ns_pages *pages);
 /* What a cached placement works on; false with errno. To be closed in any case. */
 struct ns_cached {
-    const struct ns_mapping *mapping;
+    struct ns_mapping *mapping;
     int *ids;
     struct cache_place place;
 };

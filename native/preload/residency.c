@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* By chance a page in `nodes` lies right: less than this decides for itself alone. */
+/* By chance a page in `nodes` lies right, and then does not stay so: less than this decides nothing. */
 #define NS_TELLING_BYTES (1u << 20)
 
 /* Bytes that may be promised yet; only strict overcommit limits them (Documentation/mm/overcommit-accounting.rst). */
@@ -60,7 +60,6 @@ static enum ns_residency decide(const struct ns_mapping *mapping, const struct n
 static void keep_still(const struct ns_mapping *mapping) {
     struct ns_mask mask = {{0}};
     void *start = (void *)mapping->start; // NOLINT: an address is what we were given
-    if (mapping->has_private) return;
     for (int i = 0; i < ns_machine()->with_memory.count; i++) ns_mask_set(&mask, ns_machine()->with_memory.ids[i]);
     madvise(start, mapping->end - mapping->start, MADV_NOHUGEPAGE);
     ns_mbind(start, mapping->end - mapping->start, NS_MPOL_BIND, &mask);
@@ -71,8 +70,10 @@ enum ns_residency ns_residency_of(const struct ns_tensor *tensor, const struct n
     const char *reason;
     if (!mapping) return NS_PRIVATE;
     if (mapping->residency) return mapping->residency;
+    const bool decides = ns_config()->residency || tensor->byte_length >= NS_TELLING_BYTES;
+    if (!decides && ns_machine()->with_memory.count > 1) return fits_private(mapping) ? NS_PRIVATE : NS_PAGE_CACHE;
     const enum ns_residency residency = decide(mapping, tensor, pages, &reason);
-    if (!ns_config()->residency && tensor->byte_length < NS_TELLING_BYTES) return residency;
+    if (!decides) return residency;
     mapping->residency = residency;
     ns_totals.residency_reason = reason;
     if (residency == NS_PAGE_CACHE) keep_still(mapping);
